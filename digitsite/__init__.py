@@ -1,0 +1,6 @@
+"""The project: settings, URLs, the ASGI application, the Celery application, the supervisor."""
+
+from digitsite.celery import app as celery_app
+
+__all__ = ["celery_app"]
+__version__ = "0.1.0"

@@ -1,0 +1,101 @@
+from django.conf import settings
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.utils import timezone
+
+from inference.models.model_version import ModelVersion
+from training.models import Misclassification
+
+
+class Drawing(models.Model):
+    """A digit somebody drew or uploaded, with what the model saw and said at that moment."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Waiting for review"
+        CONFIRMED = "confirmed", "Confirmed"
+        CORRECTED = "corrected", "Corrected"
+        AMBIGUOUS = "ambiguous", "Ambiguous"
+        REJECTED = "rejected", "Rejected"
+
+    class Origin(models.TextChoices):
+        PEN = "pen", "Drawn"
+        UPLOAD = "upload", "Uploaded"
+
+    class Fold(models.TextChoices):
+        POOL = "pool", "Pool (training)"
+        HOLDOUT = "holdout", "Holdout (judging only)"
+
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="drawings"
+    )
+    origin = models.CharField(max_length=6, choices=Origin, default=Origin.PEN)
+    strokes = models.JSONField(
+        default=list, blank=True, help_text="[[[x, y, milliseconds], ...], ...], 0..1, y down"
+    )
+    image = models.BinaryField(max_length=784, help_text="28 x 28 uint8, row by row")
+    contract_id = models.CharField(max_length=40)
+    model = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="drawings")
+    probabilities = models.JSONField(help_text="Ten floats")
+    predicted_label = models.PositiveSmallIntegerField()
+    confidence = models.FloatField()
+    latency_ms = models.FloatField()
+    label = models.PositiveSmallIntegerField(
+        validators=[MaxValueValidator(9)], help_text="What its author says it is"
+    )
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    settled_label = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="What the reviews agreed on"
+    )
+    fold = models.CharField(max_length=8, choices=Fold)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (
+            models.Index(fields=("status", "created_at"), name="drawing_review_queue"),
+            models.Index(fields=("author", "-id"), name="drawing_by_author"),
+        )
+
+    def __str__(self) -> str:
+        return f"Drawing {self.pk}: {self.label}, read as {self.predicted_label}"
+
+
+class Review(models.Model):
+    """One verdict, append-only. Undo is a row too: it withdraws the reviewer's former verdict."""
+
+    class Verdict(models.TextChoices):
+        CONFIRM = "confirm", "Label confirmed"
+        RELABEL = "relabel", "Relabelled"
+        AMBIGUOUS = "ambiguous", "Ambiguous"
+        REJECT = "reject", "Rejected"
+        MODEL_ERROR = "model_error", "Model error"
+        LABEL_WRONG = "label_wrong", "Label wrong"
+        UNDO = "undo", "Undone"
+
+    drawing = models.ForeignKey(
+        Drawing, on_delete=models.CASCADE, null=True, blank=True, related_name="reviews"
+    )
+    misclassification = models.ForeignKey(
+        Misclassification, on_delete=models.CASCADE, null=True, blank=True, related_name="reviews"
+    )
+    reviewer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews"
+    )
+    verdict = models.CharField(max_length=12, choices=Verdict)
+    label = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MaxValueValidator(9)]
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(drawing__isnull=False)
+                ^ models.Q(misclassification__isnull=False),
+                name="review_has_one_subject",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()} by {self.reviewer_id}"

@@ -1,0 +1,12 @@
+from training.models.dataset import Dataset
+from training.models.evaluation import Evaluation, Misclassification
+from training.models.run import EpochMetric, RunEvent, TrainingRun
+
+__all__ = [
+    "Dataset",
+    "EpochMetric",
+    "Evaluation",
+    "Misclassification",
+    "RunEvent",
+    "TrainingRun",
+]
