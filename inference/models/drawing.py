@@ -38,6 +38,18 @@ class Drawing(models.Model):
     probabilities = models.JSONField(help_text="Ten floats")
     predicted_label = models.PositiveSmallIntegerField()
     confidence = models.FloatField()
+    margin = models.FloatField(
+        default=0, help_text="Probability of the first answer minus that of the second"
+    )
+    disagrees = models.GeneratedField(
+        expression=models.Case(
+            models.When(label=models.F("predicted_label"), then=models.Value(False)),
+            default=models.Value(True),
+        ),
+        output_field=models.BooleanField(),
+        db_persist=True,
+        help_text="Whether author and model differ",
+    )
     latency_ms = models.FloatField()
     label = models.PositiveSmallIntegerField(
         validators=[MaxValueValidator(9)], help_text="What its author says it is"
@@ -52,7 +64,13 @@ class Drawing(models.Model):
     class Meta:
         ordering = ("-id",)
         indexes = (
-            models.Index(fields=("status", "created_at"), name="drawing_review_queue"),
+            # The order of the review queue (inference.selectors.review_queue), pending only.
+            models.Index(
+                fields=("-disagrees", "margin", "id"),
+                condition=models.Q(status="pending"),
+                name="drawing_review_order",
+            ),
+            models.Index(fields=("status", "-id"), name="drawing_by_status"),
             models.Index(fields=("author", "-id"), name="drawing_by_author"),
         )
 
