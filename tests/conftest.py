@@ -75,7 +75,7 @@ def _session_redis(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture
-def redis_url(_session_redis: str, settings) -> str:
+def redis_url(_session_redis: str, settings) -> Iterator[str]:
     """The address of a real, empty Redis; the settings and the Celery application point at it."""
     from digitsite.celery import app
 
@@ -84,11 +84,10 @@ def redis_url(_session_redis: str, settings) -> str:
     settings.REDIS_URL = _session_redis
     before = app.conf.broker_url
     app.conf.broker_url = _session_redis
-    app.pool.force_close_all() if app._pool else None
-    app._pool = None
+    app._after_fork()  # forgets the connections to the former broker
     yield _session_redis
     app.conf.broker_url = before
-    app._pool = None
+    app._after_fork()
 
 
 @pytest.fixture
