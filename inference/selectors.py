@@ -1,0 +1,80 @@
+"""Reading: models with their results, drawings of a person, the order of the review queue."""
+
+from django.conf import settings
+from django.db.models import Case, Prefetch, QuerySet, Sum, When
+
+from digitsite.accounts.models import User
+from inference.models import Drawing, ModelVersion, Promotion, Review
+from training.models import Evaluation
+
+
+def model_versions() -> QuerySet[ModelVersion]:
+    """Newest first, with all that a list of models shows: no query per row."""
+    return (
+        ModelVersion.objects.select_related("run__owner", "run__dataset")
+        .prefetch_related(
+            Prefetch(
+                "run__evaluations",
+                Evaluation.objects.defer("confusion", "per_class", "calibration").order_by("id"),
+            ),
+        )
+        .order_by("-number")
+    )
+
+
+def headline_evaluation(version: ModelVersion) -> Evaluation | None:
+    """The finished evaluation on the test split of the run's own data set."""
+    for evaluation in version.run.evaluations.all():
+        if (
+            evaluation.dataset_id == version.run.dataset_id
+            and evaluation.split == "test"
+            and evaluation.status == Evaluation.Status.DONE
+        ):
+            return evaluation
+    return None
+
+
+def promotions() -> QuerySet[Promotion]:
+    """The whole history, newest first; the first row names the production model."""
+    return Promotion.objects.select_related("model", "promoted_by").order_by("-id")
+
+
+def drawings_of(author: User) -> QuerySet[Drawing]:
+    return (
+        Drawing.objects.filter(author=author)
+        .select_related("model")
+        .defer("strokes", "image", "probabilities")
+        .order_by("-id")
+    )
+
+
+def review_queue(reviewer: User) -> QuerySet[Drawing]:
+    """What waits for this reviewer, first what teaches most.
+
+    Author and model disagree; then the model's narrowest margins; then the oldest. Drawings which
+    this reviewer has judged are left out, and their own where two or more reviews are required.
+    """
+    judged = (
+        Review.objects.filter(reviewer=reviewer, drawing__status=Drawing.Status.PENDING)
+        .values("drawing")
+        .annotate(standing=Sum(Case(When(verdict=Review.Verdict.UNDO, then=-1), default=1)))
+        .filter(standing__gt=0)
+        .values("drawing")
+    )
+    waiting = Drawing.objects.filter(status=Drawing.Status.PENDING).exclude(pk__in=judged)
+    if settings.REVIEWS_REQUIRED > 1:
+        waiting = waiting.exclude(author=reviewer)
+    return waiting.order_by("-disagrees", "margin", "id")
+
+
+def next_for(reviewer: User) -> Drawing | None:
+    return review_queue(reviewer).select_related("author", "model").first()
+
+
+def count_left(reviewer: User) -> int:
+    return review_queue(reviewer).count()
+
+
+def drawings_to_review() -> int:
+    """How many drawings wait for anybody's review."""
+    return Drawing.objects.filter(status=Drawing.Status.PENDING).count()
