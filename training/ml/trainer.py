@@ -1,0 +1,180 @@
+"""The training step and all the variables it changes. Imported by `fit` only: loads TensorFlow."""
+
+import numpy as np
+import tensorflow as tf
+
+from training.ml import augment, network
+from training.ml.digits import CLASSES, Digits
+from training.ml.hyperparameters import Hyperparameters
+from training.ml.optimizers import build_optimizer
+
+VALIDATION_BATCH = 500
+# Streams of random numbers, so that no two uses of one seed share numbers.
+_SPLIT, _ORDER, _POSES = 1, 2, 3
+
+
+def split_indices(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(training indices, validation indices) of `count` images; the same for the same seed."""
+    order = np.random.default_rng([seed, _SPLIT]).permutation(count)
+    kept = round(count * share)
+    return np.sort(order[kept:]), np.sort(order[:kept])
+
+
+class Trainer:
+    """Members, optimizer, averages; one epoch at a time.
+
+    steps: batches in an epoch (the rest that does not fill a batch is left out; which images that
+    is changes every epoch).
+    """
+
+    def __init__(self, hyperparameters: Hyperparameters, digits: Digits):
+        self.hp = hyperparameters
+        kept, aside = split_indices(
+            len(digits.train_images), hyperparameters.validation_share, hyperparameters.seed
+        )
+        self.batch = min(hyperparameters.batch_size, len(kept))
+        self.steps = len(kept) // self.batch
+        self.count = len(kept)
+        self._validation = (digits.train_images[aside], digits.train_labels[aside])
+        self._images = tf.constant(digits.train_images[kept])
+        self._labels = tf.constant(digits.train_labels[kept].astype(np.int32))
+
+        self.members = network.build_training_members(hyperparameters)
+        self._inference = network.build_inference(hyperparameters)
+        self._targets = [v.value for model in self.members for v in model.trainable_variables]
+        self._weights = [v.value for model in self.members for v in model.weights]
+        self._optimizer = build_optimizer(hyperparameters, self._targets)
+        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        copies = tf.Variable if hyperparameters.ema else (lambda *a, **k: None)
+        self._averages = [copies(w, trainable=False) for w in self._weights]
+        patient = hyperparameters.early_stopping_patience > 0
+        self._best = [w.numpy() for w in self._weights] if patient else []
+        self._totals = tf.Variable(tf.zeros(2), trainable=False)
+        self._predict = tf.function(lambda images: self._inference(images, training=False))
+
+    # State, in the fixed order of a checkpoint.
+
+    def _variables(self) -> list:
+        seeds = [v.value for model in self.members for v in model.non_trainable_variables]
+        known = {id(w) for w in self._weights}
+        found = [v for v in seeds if id(v) not in known]
+        averages = [a for a in self._averages if a is not None]
+        return [*self._weights, *found, *averages, *self._optimizer.variables, self._step]
+
+    def state(self) -> list[np.ndarray]:
+        """Every array that the next epoch depends on."""
+        return [v.numpy() for v in self._variables()] + self._best
+
+    def restore(self, arrays: list[np.ndarray]) -> None:
+        """The inverse of `state`."""
+        variables = self._variables()
+        for variable, array in zip(variables, arrays[: len(variables)], strict=True):
+            variable.assign(array)
+        self._best = arrays[len(variables) :]
+
+    def remember_best(self) -> None:
+        """Keep the weights of this epoch for early stopping."""
+        self._best = [np.array(array) for array in self._current()]
+
+    def _current(self) -> list[np.ndarray]:
+        averaged = self.hp.ema > 0
+        return [v.numpy() for v in (self._averages if averaged else self._weights)]
+
+    def inference_model(self, *, best: bool = False):
+        """The float32 Keras model with the averaged weights, or the best epoch's."""
+        network.copy_weights(self.members, self._inference, self._best if best else self._current())
+        return self._inference
+
+    # Training.
+
+    def begin_epoch(self, epoch: int, rates: np.ndarray) -> None:
+        """Draw order and poses of the epoch. rates: (steps,) float32."""
+        members, used = self.hp.members, self.steps * self.batch
+        orders, poses = [], []
+        for member in range(members):
+            rng = np.random.default_rng([self.hp.seed, _ORDER, epoch, member])
+            orders.append(rng.permutation(self.count)[:used].astype(np.int32))
+            rng = np.random.default_rng([self.hp.seed, _POSES, epoch, member])
+            poses.append(augment.draw_poses(self.hp, used, rng))
+
+        def by_step(parts):
+            if parts[0] is None:
+                return None
+            stacked = np.stack([p.reshape(self.steps, self.batch, *p.shape[1:]) for p in parts], 1)
+            return tf.constant(
+                stacked.reshape(self.steps, members * self.batch, *stacked.shape[3:])
+            )
+
+        self._epoch = (
+            by_step(orders),
+            tuple(by_step(list(part)) for part in zip(*poses, strict=True)),
+            tf.constant(rates),
+        )
+        self._totals.assign(tf.zeros(2))
+
+    def train(self, first: int, count: int) -> tuple[float, float]:
+        """Run `count` steps from step `first`; mean loss and accuracy of the epoch so far."""
+        self._train(*self._epoch, tf.constant(first), tf.constant(count))
+        seen = (first + count) * self.batch * self.hp.members
+        loss, correct = self._totals.numpy()
+        return float(loss) / seen, float(correct) / seen
+
+    @tf.function
+    def _train(self, order, poses, rates, first, count):
+        for step in tf.range(first, first + count):
+            self._one_step(order[step], [p if p is None else p[step] for p in poses], rates[step])
+
+    def _one_step(self, indices, poses, rate):
+        images = tf.cast(tf.gather(self._images, indices), tf.float32)[..., None] / 255.0
+        images = augment.apply_poses(images, *poses)
+        truth = tf.gather(self._labels, indices)
+        smoothing = self.hp.label_smoothing
+        wanted = tf.one_hot(
+            truth, CLASSES, 1.0 - smoothing + smoothing / CLASSES, smoothing / CLASSES
+        )
+        with tf.GradientTape() as tape:
+            logits = tf.concat(
+                [
+                    model(part, training=True)
+                    for model, part in zip(
+                        self.members, tf.split(images, self.hp.members), strict=True
+                    )
+                ],
+                0,
+            )
+            losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
+            # A sum over members: each is trained as if it were alone.
+            loss = tf.reduce_sum(losses) / self.batch
+        self._optimizer.apply(tape.gradient(loss, self._targets), rate)
+        self._average()
+        correct = tf.equal(tf.argmax(logits, 1, tf.int32), truth)
+        self._totals.assign_add(
+            tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(correct, tf.float32))])
+        )
+
+    def _average(self) -> None:
+        if not self.hp.ema:
+            return
+        step = tf.cast(self._step.assign_add(1), tf.float32)
+        # A short memory at first, or the start would weigh on short runs.
+        rate = 1.0 - tf.minimum(self.hp.ema, (1.0 + step) / (10.0 + step))
+        for average, weight in zip(self._averages, self._weights, strict=True):
+            average.assign_sub((average - weight) * rate)
+
+    # Validation, always with the model that would be exported.
+
+    def validate(self) -> tuple[float, float] | None:
+        """Mean loss and accuracy of the images kept aside; None if there are none."""
+        images, labels = self._validation
+        if not len(images):
+            return None
+        self.inference_model()
+        probabilities = np.concatenate(
+            [
+                self._predict(tf.constant(images[i : i + VALIDATION_BATCH])).numpy()
+                for i in range(0, len(images), VALIDATION_BATCH)
+            ]
+        )
+        right = probabilities[np.arange(len(labels)), labels]
+        loss = -np.log(np.maximum(right, 1e-12)).mean()
+        return float(loss), float((probabilities.argmax(1) == labels).mean())
