@@ -3,7 +3,12 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from digitsite import views
+
 urlpatterns = [
+    path("", views.landing, name="landing"),
+    path("dashboard/", views.dashboard, name="dashboard"),
+    path("", include("digitsite.accounts.urls")),
     path("admin/", admin.site.urls),
     path("", include("training.urls")),
     path("", include("inference.urls")),

@@ -1,0 +1,13 @@
+"""Sign in, sign out, the account page and its password."""
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from digitsite.accounts import views
+
+urlpatterns = [
+    path("sign-in/", views.SignIn.as_view(), name="login"),
+    path("sign-out/", LogoutView.as_view(), name="logout"),
+    path("account/", views.account, name="account"),
+    path("account/password/", views.ChangePassword.as_view(), name="password_change"),
+]

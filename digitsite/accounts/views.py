@@ -1,0 +1,55 @@
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView, PasswordChangeView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse_lazy
+
+from digitsite.accounts.roles import CAPABILITIES, Role
+
+
+class SignIn(LoginView):
+    template_name = "registration/login.html"
+    redirect_authenticated_user = True
+
+
+class ChangePassword(PasswordChangeView):
+    template_name = "registration/password_change.html"
+    success_url = reverse_lazy("account")
+
+    def form_valid(self, form) -> HttpResponse:
+        response = super().form_valid(form)
+        messages.success(self.request, "Your password is changed. Other devices are signed out.")
+        return response
+
+
+@login_required
+def account(request: HttpRequest) -> HttpResponse:
+    """Who the person is here, and what their roles let them do."""
+    names = set(request.user.groups.values_list("name", flat=True))
+    roles = [role for role in Role if role in names]
+    return render(
+        request,
+        "registration/account.html",
+        {
+            "roles": [ROLE_SENTENCES[role] for role in roles],
+            "all_rights": request.user.is_superuser and Role.ADMIN not in roles,
+            "no_rights": not request.user.capabilities,
+        },
+    )
+
+
+# One sentence a role; a test holds it against the table of capabilities.
+ROLE_SENTENCES: dict[Role, dict[str, str]] = {
+    Role.DRAWER: {"name": "Drawer", "may": "draws digits and sees everything the site learns."},
+    Role.RESEARCHER: {
+        "name": "Researcher",
+        "may": "draws, launches training runs and downloads models.",
+    },
+    Role.REVIEWER: {"name": "Reviewer", "may": "draws, and settles what people drew."},
+    Role.ADMIN: {
+        "name": "Administrator",
+        "may": "does everything: promotes models, manages every run and person.",
+    },
+}
+assert ROLE_SENTENCES.keys() == CAPABILITIES.keys()

@@ -1,0 +1,54 @@
+// Applies the theme that was chosen by hand before the first paint (so it is loaded in <head>
+// without `defer`), and wires the toggle. Charts and the studio listen to `digitsite:theme`.
+
+const root = document.documentElement;
+const night = matchMedia("(prefers-color-scheme: dark)");
+
+function stored() {
+  try {
+    return localStorage.getItem("theme");
+  } catch {
+    return null; // storage refused: follow the system
+  }
+}
+
+function current() {
+  return root.dataset.theme || (night.matches ? "dark" : "light");
+}
+
+function announce() {
+  const theme = current();
+  for (const button of document.querySelectorAll("[data-theme-toggle]")) {
+    button.setAttribute("aria-pressed", String(theme === "dark"));
+  }
+  document.dispatchEvent(new CustomEvent("digitsite:theme", { detail: theme }));
+}
+
+function choose(theme) {
+  root.dataset.theme = theme;
+  try {
+    localStorage.setItem("theme", theme);
+  } catch {
+    // Storage refused: the choice lasts for this page.
+  }
+  announce();
+}
+
+const before = stored();
+if (before === "dark" || before === "light") root.dataset.theme = before;
+
+night.addEventListener("change", announce);
+addEventListener("storage", (event) => {
+  if (event.key === "theme" && event.newValue) {
+    root.dataset.theme = event.newValue;
+    announce();
+  }
+});
+document.addEventListener("DOMContentLoaded", () => {
+  announce();
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-theme-toggle]")) {
+      choose(current() === "dark" ? "light" : "dark");
+    }
+  });
+});
