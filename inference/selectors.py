@@ -1,7 +1,7 @@
 """Reading: models with their results, drawings of a person, the order of the review queue."""
 
 from django.conf import settings
-from django.db.models import Case, Prefetch, QuerySet, Sum, When
+from django.db.models import Case, Count, Prefetch, Q, QuerySet, Sum, When
 
 from digitsite.accounts.models import User
 from inference.models import Drawing, ModelVersion, Promotion, Review
@@ -48,6 +48,15 @@ def drawings_of(author: User) -> QuerySet[Drawing]:
     )
 
 
+def tally(drawings: QuerySet[Drawing]) -> dict[str, int]:
+    """Counts over drawings: all, those the model read as their author says, those that wait."""
+    return drawings.aggregate(
+        total=Count("pk"),
+        read_right=Count("pk", filter=Q(disagrees=False)),
+        pending=Count("pk", filter=Q(status=Drawing.Status.PENDING)),
+    )
+
+
 def review_queue(reviewer: User) -> QuerySet[Drawing]:
     """What waits for this reviewer, first what teaches most.
 
@@ -78,3 +87,16 @@ def count_left(reviewer: User) -> int:
 def drawings_to_review() -> int:
     """How many drawings wait for anybody's review."""
     return Drawing.objects.filter(status=Drawing.Status.PENDING).count()
+
+
+def newest_standing_review(reviewer: User) -> Review | None:
+    """The verdict that an undo would withdraw: every undo cancels the nearest older verdict."""
+    withdrawn = 0
+    for review in Review.objects.filter(reviewer=reviewer).order_by("-id").iterator(chunk_size=50):
+        if review.verdict == Review.Verdict.UNDO:
+            withdrawn += 1
+        elif withdrawn:
+            withdrawn -= 1
+        else:
+            return review
+    return None

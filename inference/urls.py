@@ -1,1 +1,16 @@
-urlpatterns: list = []
+from django.urls import path
+
+from inference.views import drawings, models, review
+
+urlpatterns = [
+    path("models/", models.models, name="models"),
+    path("models/<int:number>/", models.model, name="model"),
+    path("models/<int:number>/promote/", models.model_promote, name="model_promote"),
+    path("models/<int:number>/<slug:format>", models.model_download, name="model_download"),
+    path("drawings/", drawings.my_drawings, name="my_drawings"),
+    path("drawings/<int:pk>/", drawings.drawing, name="drawing"),
+    path("drawings/<int:pk>.png", drawings.drawing_image, name="drawing_image"),
+    path("review/", review.review, name="review"),
+    path("review/verdict/", review.review_verdict, name="review_verdict"),
+    path("review/undo/", review.review_undo, name="review_undo"),
+]

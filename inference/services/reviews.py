@@ -1,12 +1,11 @@
 """Verdicts on drawings and on misclassified images. Rows are only ever added."""
 
-from collections.abc import Iterable
-
 from django.conf import settings
 from django.db import transaction
 
 from digitsite.accounts.models import User
 from inference.models import Drawing, Review
+from inference.selectors import newest_standing_review
 from inference.settlement import STATUS_OF, settle, standing
 from training.models import Misclassification
 
@@ -36,7 +35,7 @@ def record_verdict(
 
     `label` is needed for `relabel`; a relabel to the author's own label is a confirmation.
     `revise` also admits a verdict on a drawing that is settled or that the reviewer has judged
-    (the admin and the drawing's page); the queue does not, so a double press counts once.
+    (the admin does); the queue does not, so a double press counts once.
     Raises ReviewError; AlreadySettled when the drawing no longer waits.
     """
     if verdict not in DRAWING_VERDICTS:
@@ -88,9 +87,7 @@ def undo(reviewer: User) -> Review | None:
     Returns the row that says so (its subject is what waits again), or None if nothing is left.
     """
     with transaction.atomic():
-        former = _newest_standing(
-            Review.objects.filter(reviewer=reviewer).order_by("-id").iterator(chunk_size=50)
-        )
+        former = newest_standing_review(reviewer)
         if former is None:
             return None
         review = Review.objects.create(
@@ -113,19 +110,6 @@ def rebuild_status(drawing: Drawing) -> None:
     with transaction.atomic():
         _settle_drawing(Drawing.objects.select_for_update().get(pk=drawing.pk))
     drawing.refresh_from_db()
-
-
-def _newest_standing(newest_first: Iterable[Review]) -> Review | None:
-    """Every undo cancels the nearest older verdict that no other undo cancelled."""
-    withdrawn = 0
-    for review in newest_first:
-        if review.verdict == Verdict.UNDO:
-            withdrawn += 1
-        elif withdrawn:
-            withdrawn -= 1
-        else:
-            return review
-    return None
 
 
 def _check_waiting(drawing: Drawing, reviewer: User) -> None:

@@ -1,0 +1,74 @@
+"""A person's drawings, and the page of one drawing."""
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from digitsite.accounts.access import requires
+from digitsite.accounts.roles import Capability
+from inference import selectors
+from inference.drawing_pictures import digit_png
+from inference.models import Drawing
+
+PER_PAGE = 60
+
+# ?show=... -> (label of the tab, what it keeps)
+FILTERS: dict[str, tuple[str, dict[str, object]]] = {
+    "": ("All", {}),
+    "misread": ("Read differently", {"disagrees": True}),
+    "pending": ("Waiting", {"status": Drawing.Status.PENDING}),
+    "confirmed": ("Confirmed", {"status": Drawing.Status.CONFIRMED}),
+    "corrected": ("Corrected", {"status": Drawing.Status.CORRECTED}),
+    "set_aside": (
+        "Set aside",
+        {"status__in": (Drawing.Status.AMBIGUOUS, Drawing.Status.REJECTED)},
+    ),
+}
+
+
+@requires(Capability.DRAW)
+@require_safe
+def my_drawings(request: HttpRequest) -> HttpResponse:
+    show = request.GET.get("show", "")
+    if show not in FILTERS:
+        show = ""
+    mine = selectors.drawings_of(request.user)
+    page = Paginator(mine.filter(**FILTERS[show][1]), PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "show": show,
+        "tabs": [(key, label) for key, (label, _) in FILTERS.items()],
+        "tally": selectors.tally(mine),
+    }
+    return render(request, "inference/drawings.html", context)
+
+
+@requires(Capability.DRAW)
+@require_safe
+def drawing(request: HttpRequest, pk: int) -> HttpResponse:
+    subject = _visible(request, pk)
+    # With a second opinion required, nobody sees the first one before both are given.
+    blind = settings.REVIEWS_REQUIRED > 1 and subject.status == Drawing.Status.PENDING
+    reviews = [] if blind else subject.reviews.select_related("reviewer").order_by("id")
+    context = {"drawing": subject, "reviews": reviews, "mine": subject.author == request.user}
+    return render(request, "inference/drawing.html", context)
+
+
+@requires(Capability.DRAW)
+@require_safe
+def drawing_image(request: HttpRequest, pk: int) -> HttpResponse:
+    """What the model saw, 28 x 28 PNG. It never changes."""
+    image = digit_png(_visible(request, pk).image)
+    headers = {"Cache-Control": "private, max-age=31536000, immutable"}
+    return HttpResponse(image, content_type="image/png", headers=headers)
+
+
+def _visible(request: HttpRequest, pk: int) -> Drawing:
+    """One's own drawings, and for reviewers everybody's."""
+    subject = get_object_or_404(Drawing.objects.select_related("author", "model"), pk=pk)
+    if subject.author_id != request.user.pk and not request.user.can(Capability.REVIEW):
+        raise PermissionDenied("This drawing belongs to somebody else.")
+    return subject

@@ -1,0 +1,115 @@
+"""The registered models: list, detail, files to download, promotion."""
+
+from collections.abc import AsyncIterator
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from digitsite.accounts.access import requires
+from digitsite.accounts.roles import Capability
+from inference import registry, selectors
+from inference.model_files import FORMATS, proof_rows, stored_files
+from inference.models import ModelVersion
+from inference.services.promotion import REASON_MAX, PromotionError, promote
+
+CHUNK_BYTES = 256 * 1024
+
+
+@requires(Capability.BROWSE)
+@require_safe
+def models(request: HttpRequest) -> HttpResponse:
+    production = registry.production()
+    rows = [
+        {
+            "version": version,
+            "evaluation": selectors.headline_evaluation(version),
+            "serves": production is not None and version.pk == production.pk,
+        }
+        for version in selectors.model_versions()
+    ]
+    context = {
+        "rows": rows,
+        "production": next((row for row in rows if row["serves"]), None),
+        "promotions": selectors.promotions()[:10],
+    }
+    return render(request, "inference/models.html", context)
+
+
+@requires(Capability.BROWSE)
+@require_safe
+def model(request: HttpRequest, number: int) -> HttpResponse:
+    return render(request, "inference/model.html", _detail(_version(number)))
+
+
+@requires(Capability.PROMOTE_MODELS)
+@require_POST
+def model_promote(request: HttpRequest, number: int) -> HttpResponse:
+    version = _version(number)
+    reason = request.POST.get("reason", "")
+    try:
+        promote(version, by=request.user, reason=reason)
+    except PromotionError as error:
+        context = _detail(version) | {"promotion_error": str(error), "reason": reason}
+        return render(request, "inference/model.html", context, status=422)
+    messages.success(request, f"{version} serves now. The studio follows within two seconds.")
+    return redirect("model", number=number)
+
+
+@requires(Capability.DOWNLOAD_MODELS)
+@require_safe
+def model_download(request: HttpRequest, number: int, format: str) -> StreamingHttpResponse:
+    """One exported file, streamed from the storage under a name that tells the version."""
+    version = _version(number)
+    stored = {file.format: file for file in stored_files(version)}.get(format)
+    if stored is None:
+        raise Http404(f"{version} has no .{format} file.")
+    try:
+        file = default_storage.open(stored.name)
+    except OSError:
+        raise Http404(f"The .{format} file of {version} is missing from the storage.") from None
+    return StreamingHttpResponse(
+        _chunks(file),
+        content_type=FORMATS[format].media_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{stored.download_name}"',
+            "Content-Length": str(file.size),
+            "ETag": f'"{stored.sha256}"',
+            "Cache-Control": "private, no-cache",
+        },
+    )
+
+
+async def _chunks(file: File) -> AsyncIterator[bytes]:
+    read = sync_to_async(file.read, thread_sensitive=False)
+    try:
+        while chunk := await read(CHUNK_BYTES):
+            yield chunk
+    finally:
+        file.close()
+
+
+def _version(number: int) -> ModelVersion:
+    return get_object_or_404(selectors.model_versions(), number=number)
+
+
+def _detail(version: ModelVersion) -> dict[str, object]:
+    production = registry.production()
+    history = selectors.promotions()
+    return {
+        "version": version,
+        "run": version.run,
+        "evaluation": selectors.headline_evaluation(version),
+        "files": stored_files(version),
+        "proof": proof_rows(version),
+        "proof_images": version.run.export_proof.get("images"),
+        "production": production,
+        "serves": production == version,
+        "is_rollback": production is not None and version.number < production.number,
+        "promotions": history[:20],
+        "reason_max": REASON_MAX,
+    }
