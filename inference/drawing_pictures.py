@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from itertools import pairwise
 
 from PIL import Image
 
@@ -42,7 +43,7 @@ def _path(points: list[tuple[float, float]]) -> str:
     if len(points) == 1:
         return f"{start}h0"  # with round caps: a dot
     pieces = [start]
-    for (x, y), (after_x, after_y) in zip(points[1:-1], points[2:], strict=True):
+    for (x, y), (after_x, after_y) in pairwise(points[1:]):
         pieces.append(f"Q{x:.0f} {y:.0f} {(x + after_x) / 2:.0f} {(y + after_y) / 2:.0f}")
     pieces.append(f"L{points[-1][0]:.0f} {points[-1][1]:.0f}")
     return "".join(pieces)

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
@@ -76,6 +78,12 @@ class Drawing(models.Model):
 
     def __str__(self) -> str:
         return f"Drawing {self.pk}: {self.label}, read as {self.predicted_label}"
+
+    @staticmethod
+    def margin_of(probabilities: Sequence[float]) -> float:
+        """How far the first answer is ahead of the second, 0..1."""
+        second, first = sorted(map(float, probabilities))[-2:]
+        return first - second
 
 
 class Review(models.Model):
