@@ -1,3 +1,19 @@
 from django.urls import path
 
-urlpatterns: list = []
+from training.views import evaluations, runs
+
+urlpatterns = [
+    path("runs/", runs.run_list, name="runs"),
+    path("runs/new/", runs.run_new, name="run_new"),
+    path("runs/<int:pk>/", runs.run_detail, name="run"),
+    path("runs/<int:pk>/live/", runs.run_live, name="run_live"),
+    path("runs/<int:pk>/events/", runs.run_events, name="run_events"),
+    path("runs/<int:pk>/cancel/", runs.run_cancel, name="run_cancel"),
+    path("runs/<int:pk>/resume/", runs.run_resume, name="run_resume"),
+    path("evaluations/<int:pk>/", evaluations.evaluation_detail, name="evaluation"),
+    path(
+        "evaluations/<int:pk>/<int:true>/<int:predicted>/",
+        evaluations.evaluation_cell,
+        name="evaluation_cell",
+    ),
+]
