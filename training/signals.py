@@ -1,7 +1,7 @@
-"""What other apps may listen to."""
+"""What others may listen to."""
 
 from django.dispatch import Signal
 
-# Sent with `run` inside the transaction that marks it as succeeded; a receiver that raises undoes
-# the success.
+# Sent with `run` inside the transaction that marks a run as succeeded: a receiver that raises
+# undoes the success, so that there is never a succeeded run without what belongs to it.
 run_succeeded = Signal()

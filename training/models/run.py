@@ -52,7 +52,10 @@ class TrainingRun(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     queued_at = models.DateTimeField(default=timezone.now)
     woken_at = models.DateTimeField(null=True, blank=True, help_text="Last wake-up published")
-    started_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True, help_text="First claim")
+    claimed_at = models.DateTimeField(
+        null=True, blank=True, help_text="Newest claim that used its owner's turn in the queue"
+    )
     finished_at = models.DateTimeField(null=True, blank=True)
 
     epochs_done = models.PositiveIntegerField(default=0)

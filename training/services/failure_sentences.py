@@ -1,0 +1,35 @@
+"""Why a run failed, in one sentence that a student understands."""
+
+import errno
+
+from training.ml.digits import BadDigits
+from training.services.datasets import DatasetUnreadable
+
+
+def sentence_for(error: BaseException) -> str:
+    """What happened and what to do next. The traceback is for admins and goes elsewhere."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full. Free some space, then resume the run."
+    # TensorFlow's error for memory, told by its name so as not to load TensorFlow here.
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return (
+            "Training needed more memory than this machine has. "
+            "Try a smaller batch size, fewer filters or fewer networks."
+        )
+    if type(error).__name__ == "IncompatibleCheckpoint":
+        return f"The last checkpoint cannot be used: {error} Launch the run anew."
+    if isinstance(error, BadDigits | DatasetUnreadable):
+        return f"The dataset cannot be read: {error}."
+    return (
+        f"Training stopped with an error ({type(error).__name__}). "
+        "An admin can read the details on this page."
+    )
+
+
+def died(attempts: int, cause: str = "") -> str:
+    """The sentence for a run whose workers keep dying."""
+    times = "once" if attempts == 1 else f"{attempts} times"
+    return f"The training worker died {times} during this run{cause}, so it was given up."
+
+
+DEADLINE = "The run did not finish before its deadline. Resume it to go on from its last epoch."

@@ -1,0 +1,42 @@
+"""What a run was trained with, for its page and for whoever wants the same bits again."""
+
+import os
+import platform
+import socket
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import digitsite
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "onnx", "onnxruntime", "django", "celery")
+
+
+@lru_cache(maxsize=1)
+def environment() -> dict:
+    """Versions, processor and threads of this process. Loads none of the packages."""
+    return {
+        "host": socket.gethostname(),
+        "platform": platform.platform(),
+        "cpu": _cpu_model(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "digitsite": digitsite.__version__,
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()

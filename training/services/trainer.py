@@ -1,0 +1,210 @@
+"""Trains one claimed run from its last checkpoint to its end, whatever the end is."""
+
+import logging
+import os
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+
+from training import crash_points, storage
+from training.ml.hyperparameters import Hyperparameters
+from training.models import EpochMetric, RunEvent, TrainingRun
+from training.services import checkpoints, outcomes
+from training.services.claims import Claim, ClaimLost
+from training.services.datasets import load_digits
+from training.services.failure_sentences import sentence_for
+from training.services.heartbeat import Heartbeat, Stop
+from training.services.machine import environment
+from training.services.run_log import log_event
+
+logger = logging.getLogger("training.run")
+T = TypeVar("T")
+
+
+class Outcome(StrEnum):
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    HANDED_BACK = "handed back"
+    LOST = "lost"
+
+
+class Observer(Protocol):
+    """Sees what happens in this process, such as a progress bar."""
+
+    def on_batch(self, progress: dict) -> None: ...
+
+    def on_epoch(self, metric: EpochMetric) -> None: ...
+
+
+def train(claim: Claim, stop: Stop, observer: Observer | None = None) -> Outcome:
+    """Train under the claim and record the outcome. Raises nothing that training raised."""
+    crash_points.reached("after-claim")
+    with Heartbeat(claim, stop) as heartbeat:
+        try:
+            return _train(claim, heartbeat, observer)
+        except ClaimLost:
+            return Outcome.LOST
+        except Exception as error:
+            logger.exception("%s event=failed", claim)
+            sentence, trace = sentence_for(error), traceback.format_exc()
+            try:
+                _insist(heartbeat, lambda: outcomes.failed(claim, sentence, trace))
+            except ClaimLost:
+                return Outcome.LOST
+            return Outcome.FAILED
+
+
+def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Outcome:
+    run = TrainingRun.objects.select_related("dataset").get(pk=claim.run_id)
+    _insist(heartbeat, lambda: outcomes.started(claim, environment()))
+    hyperparameters = Hyperparameters(**run.hyperparameters)
+    digits = load_digits(run.dataset)
+
+    with _workspace(claim) as folder:
+        checkpoints.fetch(run.checkpoint, folder / "checkpoints")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # it greets everybody, at length
+        from training.ml.fit import fit
+
+        monitor = _Monitor(claim, heartbeat, observer)
+        result = fit(
+            hyperparameters, digits, checkpoint_dir=folder / "checkpoints", monitor=monitor
+        )
+        for note in result.notes:
+            log_event(claim.run_id, claim.fence, note, RunEvent.Level.WARNING)
+        if not result.completed:
+            return _stopped(claim, heartbeat)
+
+        heartbeat.progress = {**heartbeat.progress, "stage": "exporting"}
+        crash_points.reached("before-export")
+        from training.ml.export import export
+
+        exported = export(result.model, digits, folder / "export")
+        crash_points.reached("after-export")
+        artifacts = {
+            kind: {
+                "name": f"runs/{claim.run_id}/{claim.fence}/{file.path.name}",
+                "sha256": file.sha256,
+                "bytes": file.bytes,
+            }
+            for kind, file in exported.files.items()
+        }
+        for kind, file in exported.files.items():
+            storage.store(artifacts[kind]["name"], file.path)
+        crash_points.reached("after-artifacts-stored")
+
+    proof = vars(exported.proof)
+    crash_points.reached("before-success")
+    _insist(
+        heartbeat,
+        lambda: outcomes.succeeded(
+            claim, weights_digest=result.weights_sha256, artifacts=artifacts, export_proof=proof
+        ),
+    )
+    crash_points.reached("after-success")
+    return Outcome.SUCCEEDED
+
+
+def _stopped(claim: Claim, heartbeat: Heartbeat) -> Outcome:
+    if heartbeat.lost:
+        return Outcome.LOST
+    if heartbeat.stop.cancel.is_set():
+        _insist(heartbeat, lambda: outcomes.cancelled(claim))
+        return Outcome.CANCELLED
+    _insist(heartbeat, lambda: outcomes.handed_back(claim))
+    return Outcome.HANDED_BACK
+
+
+class _Monitor:
+    """training.ml.fit's view of the platform: flags to read, places to put results."""
+
+    def __init__(self, claim: Claim, heartbeat: Heartbeat, observer: Observer | None):
+        self.claim = claim
+        self.heartbeat = heartbeat
+        self.observer = observer
+        self._began = time.monotonic()
+        self._first: float | None = None
+
+    def on_batch(self, progress) -> None:
+        done = progress.epoch + progress.batch / progress.batches
+        if self._first is None:
+            # The first group of batches also pays for tracing the graph: speed counts from here.
+            self._first, self._began = done, time.monotonic()
+        rate = (time.monotonic() - self._began) / (done - self._first) if done > self._first else 0
+        self.heartbeat.progress = {
+            "stage": "training",
+            "epoch": progress.epoch,
+            "epochs": progress.epochs,
+            "batch": progress.batch,
+            "batches": progress.batches,
+            "loss": round(progress.loss, 5),
+            "accuracy": round(progress.accuracy, 5),
+            "fraction": round(done / progress.epochs, 5),
+            "seconds_per_epoch": round(rate, 3),
+        }
+        if self.observer:
+            self.observer.on_batch(self.heartbeat.progress)
+
+    def on_epoch(self, result, checkpoint: Path) -> None:
+        crash_points.reached("before-checkpoint-stored")
+        if self.heartbeat.lost:
+            raise ClaimLost(str(self.claim))
+        name = checkpoints.store(self.claim, checkpoint)
+        crash_points.reached("after-checkpoint-stored")
+        metric = EpochMetric(
+            run_id=self.claim.run_id,
+            fence=self.claim.fence,
+            epoch=result.epoch,
+            train_loss=result.train_loss,
+            train_accuracy=result.train_accuracy,
+            val_loss=result.val_loss,
+            val_accuracy=result.val_accuracy,
+            learning_rate=result.learning_rate,
+            seconds=result.seconds,
+        )
+        _insist(self.heartbeat, lambda: outcomes.epoch_recorded(self.claim, metric, name))
+        self.heartbeat.renewed()
+        crash_points.reached("after-epoch-recorded")
+        checkpoints.drop_older(self.claim.run_id, name)
+        if self.observer:
+            self.observer.on_epoch(metric)
+
+    def should_stop(self) -> bool:
+        return self.heartbeat.should_stop
+
+
+def _insist(heartbeat: Heartbeat, write: Callable[[], T]) -> T:
+    """Do a write that must not be lost; a database that is away is waited for while the claim holds.
+
+    Raises ClaimLost.
+    """
+    while True:
+        try:
+            return write()
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("%s event=write-repeated reason=%s", heartbeat.claim, error)
+            connection.close()
+            if heartbeat.lost:
+                raise ClaimLost(str(heartbeat.claim)) from error
+            time.sleep(0.5)
+
+
+@contextmanager
+def _workspace(claim: Claim) -> Iterator[Path]:
+    """A private folder for one claim, gone afterwards; those of earlier, dead claims go first."""
+    parent = settings.HOME / "work"
+    parent.mkdir(parents=True, exist_ok=True)
+    for stale in parent.glob(f"run-{claim.run_id}-fence-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    prefix = f"run-{claim.run_id}-fence-{claim.fence}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as path:
+        yield Path(path)

@@ -1,0 +1,74 @@
+"""Durable files in the default storage: whole or not there at all."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.core.files import File
+from django.core.files.storage import default_storage
+
+
+def store(name: str, source: Path) -> None:
+    """Copy a file into the storage under exactly this name.
+
+    On a local disk: temporary name, fsync, rename, fsync of the folder, so that a reader or a
+    crash sees all of it or nothing. Elsewhere the storage's own save, which is atomic for objects.
+
+    Raises OSError, for instance when the disk is full; nothing is left behind then.
+    """
+    try:
+        target = Path(default_storage.path(name))
+    except NotImplementedError:
+        with source.open("rb") as file:
+            kept = default_storage.save(name, File(file))
+        if kept != name:
+            raise FileExistsError(f"{name} was there already, the storage chose {kept}") from None
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with source.open("rb") as reader, part.open("wb") as writer:
+            shutil.copyfileobj(reader, writer, 1 << 20)
+            writer.flush()
+            os.fsync(writer.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    _fsync_folder(target.parent)
+
+
+def fetch(name: str, target: Path) -> None:
+    """Copy a stored file to a local path. Raises FileNotFoundError (or the storage's own)."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with default_storage.open(name, "rb") as reader, target.open("wb") as writer:
+        shutil.copyfileobj(reader, writer, 1 << 20)
+
+
+def names_in(folder: str) -> list[str]:
+    """Full names of the files of a stored folder, sorted; none if it does not exist."""
+    try:
+        _, files = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return sorted(f"{folder}/{file}" for file in files if not file.startswith("."))
+
+
+def delete(names: Iterable[str]) -> None:
+    for name in names:
+        default_storage.delete(name)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256, in hex, of a local file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
