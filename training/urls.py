@@ -1,8 +1,25 @@
 from django.urls import path
 
-from training.views import evaluations, runs
+from training.views import datasets, evaluations, runs
 
 urlpatterns = [
+    path("datasets/", datasets.datasets, name="datasets"),
+    path("datasets/<int:pk>/", datasets.dataset, name="dataset"),
+    path(
+        "datasets/<int:pk>/<str:split>/<int:index>.png",
+        datasets.dataset_image,
+        name="dataset_image",
+    ),
+    path(
+        "datasets/<int:pk>/<str:split>/mean-<int:digit>.png",
+        datasets.dataset_mean,
+        name="dataset_mean",
+    ),
+    path(
+        "datasets/<int:pk>/<str:split>/samples-<int:digit>.png",
+        datasets.dataset_sheet,
+        name="dataset_sheet",
+    ),
     path("runs/", runs.run_list, name="runs"),
     path("runs/new/", runs.run_new, name="run_new"),
     path("runs/<int:pk>/", runs.run_detail, name="run"),

@@ -1,0 +1,36 @@
+"""Figures of data sets as plain plotly JSON. Colours are names that charts.js looks up.
+
+The tests hold every figure against plotly's own schema; the web process need not import plotly.
+"""
+
+from typing import Any
+
+Figure = dict[str, Any]
+INKS = {"train": "accent", "test": "margin-line"}
+
+
+def class_histogram(class_counts: dict[str, list[int]]) -> Figure:
+    """Images of each digit, one group of bars a digit, one colour a split.
+
+    class_counts: {"train": [ten counts], "test": [ten counts]}, index = digit. An empty split is
+    left out.
+    """
+    return {
+        "data": [
+            {
+                "type": "bar",
+                "name": split.capitalize(),
+                "x": list(range(10)),
+                "y": counts,
+                "meta": {"ink": INKS[split]},
+                "hovertemplate": "%{y:,} images",
+            }
+            for split, counts in class_counts.items()
+            if any(counts)
+        ],
+        "layout": {
+            "barmode": "group",
+            "xaxis": {"title": {"text": "Digit"}, "tickmode": "linear", "dtick": 1},
+            "yaxis": {"title": {"text": "Images"}, "tickformat": ",d", "rangemode": "tozero"},
+        },
+    }
