@@ -1,0 +1,84 @@
+"""Keeps what people draw, with what the model saw and said."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from digitsite.accounts.models import User
+from inference.models import Drawing
+from inference.predictor import Prediction, predictor
+from training.ml.preprocess import CONTRACT_ID, DrawingError, picture_to_image, strokes_to_image
+
+HOLDOUT_ONE_IN = 3
+DECIMALS = 4
+"""Digits kept of a coordinate: a ten-thousandth of the canvas is finer than any screen."""
+
+Strokes = Sequence[Sequence[Sequence[float]]]
+
+
+def submit_drawing(
+    *,
+    author: User,
+    label: int,
+    strokes: Strokes | None = None,
+    picture: bytes | None = None,
+) -> Drawing:
+    """Read the drawing once more, with the model of this moment, and store all of it.
+
+    Either `strokes` ([[x, y] or [x, y, milliseconds], ...] each, 0..1, y down) or `picture` (a PNG
+    or JPEG file) is given; `label` is what its author says it is, 0..9.
+    Raises DrawingError (with a stable `code`) and NoProductionModel.
+    """
+    if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label <= 9:
+        raise DrawingError("label", f"The label is a digit from 0 to 9, got {label!r}.")
+    if (strokes is None) == (picture is None):
+        raise DrawingError("malformed", "Give either strokes or a picture.")
+    image = strokes_to_image(strokes) if picture is None else picture_to_image(picture)
+    prediction = predictor.predict_images(image[None])
+    return _store(author, label, strokes, image, prediction)
+
+
+def _store(
+    author: User, label: int, strokes: Strokes | None, image: np.ndarray, prediction: Prediction
+) -> Drawing:
+    return Drawing.objects.create(
+        author=author,
+        origin=Drawing.Origin.UPLOAD if strokes is None else Drawing.Origin.PEN,
+        strokes=_rounded(strokes or []),
+        image=image.tobytes(),
+        contract_id=CONTRACT_ID,
+        model=prediction.model_version,
+        probabilities=[round(float(p), 6) for p in prediction.probabilities[0]],
+        predicted_label=int(prediction.labels[0]),
+        confidence=float(prediction.confidences[0]),
+        margin=Drawing.margin_of(prediction.probabilities[0]),
+        latency_ms=prediction.milliseconds,
+        label=label,
+        fold=fold_of(author),
+    )
+
+
+def fold_of(author: User) -> str:
+    """Pool or holdout: the same for a person for ever, so that no hand is on both sides."""
+    digest = hashlib.sha256(f"digitsite fold 1: {author.pk}".encode()).digest()
+    drawn = int.from_bytes(digest[:8], "big")
+    return Drawing.Fold.HOLDOUT if drawn % HOLDOUT_ONE_IN == 0 else Drawing.Fold.POOL
+
+
+def _rounded(strokes: Strokes) -> list[list[list[float]]]:
+    """Points as [x, y] or [x, y, milliseconds]; whatever follows (pressure) is kept too."""
+    return [
+        [
+            [round(float(p[0]), DECIMALS), round(float(p[1]), DECIMALS), *map(_tidy, p[2:4])]
+            for p in stroke
+        ]
+        for stroke in strokes
+        if len(stroke)
+    ]
+
+
+def _tidy(value: object) -> float:
+    """Time or pressure as a finite number; anything else, which no reader uses, as 0."""
+    number = float(value) if isinstance(value, (int, float)) else 0.0
+    return round(number, DECIMALS) if abs(number) < 1e12 else 0.0

@@ -1,0 +1,1 @@
+"""The studio: a Gradio Blocks app with a canvas of its own, mounted beside Django."""
