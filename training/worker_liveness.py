@@ -13,7 +13,7 @@ FORGOTTEN_SECONDS = 60.0
 
 
 def report_alive() -> None:
-    """Say that this worker process lives. One short round trip; a Redis that is away is no matter."""
+    """Say that this worker lives: one short round trip; it is no matter if Redis is away."""
     now = time.time()
     try:
         with progress.client().pipeline(transaction=False) as pipe:

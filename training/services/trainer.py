@@ -183,7 +183,7 @@ class _Monitor:
 
 
 def _insist(heartbeat: Heartbeat, write: Callable[[], T]) -> T:
-    """Do a write that must not be lost; a database that is away is waited for while the claim holds.
+    """Do a write that must not get lost; wait for a database that is away while the claim holds.
 
     Raises ClaimLost.
     """
