@@ -67,7 +67,11 @@ def proof_rows(version: ModelVersion) -> list[ProofRow]:
     """The run's export proof in the order of FORMATS; formats without a proof are left out."""
     proof = version.run.export_proof
     return [
-        ProofRow(about.title, proof[f"{format}_label_agreement"], f"{difference:.1e}")
+        ProofRow(
+            about.title,
+            proof[f"{format}_label_agreement"],
+            f"{difference:.1e}" if difference else "0",
+        )
         for format, about in FORMATS.items()
         if (difference := proof.get(f"{format}_max_abs_dp")) is not None
     ]
