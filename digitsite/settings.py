@@ -5,6 +5,7 @@ under `var/`. Whoever serves other machines sets DIGITSITE_HOSTS, DIGITSITE_HTTP
 and REDIS_URL.
 """
 
+import os
 import secrets
 from pathlib import Path
 
@@ -19,6 +20,12 @@ HOME = environment.path("DIGITSITE_HOME", BASE_DIR / "var")
 
 DEBUG = environment.boolean("DIGITSITE_DEBUG", False)
 
+# Where `manage.py up` listens, and the administrator it makes on an empty database.
+BIND = environment.text("DIGITSITE_BIND") or "127.0.0.1"
+PORT = environment.integer("PORT", 8000, minimum=1, maximum=65535)
+ADMIN_USERNAME = environment.text("DIGITSITE_ADMIN_USERNAME") or "admin"
+ADMIN_PASSWORD = environment.text("DIGITSITE_ADMIN_PASSWORD")
+
 
 def _secret_key() -> str:
     """From the environment, else from a private file made at the first start."""
@@ -26,17 +33,21 @@ def _secret_key() -> str:
     if key:
         return key
     file = HOME / "secret_key"
-    if not file.exists():
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("x") as handle:
-                file.chmod(0o600)
-                handle.write(secrets.token_urlsafe(50))
-        except FileExistsError:  # another process of ours was quicker
-            pass
-        except OSError:  # read-only home: `up` and `doctor` say so in a sentence
-            return secrets.token_urlsafe(50)
-    return file.read_text()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            fresh = file.with_name(f".secret_key.{os.getpid()}")
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_urlsafe(50))
+            try:
+                os.link(fresh, file)  # whole at once; fails if another process was quicker
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        return file.read_text()
+    except OSError:  # a home that cannot be written: `up` and `doctor` say so in a sentence
+        return secrets.token_urlsafe(50)
 
 
 SECRET_KEY = _secret_key()
@@ -188,8 +199,10 @@ def _redis_url() -> str:
     url = environment.text("REDIS_URL")
     if url:
         return url
-    file = HOME / "run" / "redis.url"
-    return file.read_text().strip() if file.exists() else "redis://127.0.0.1:6379/0"
+    try:
+        return (HOME / "run" / "redis.url").read_text().strip()
+    except OSError:
+        return "redis://127.0.0.1:6379/0"
 
 
 REDIS_URL = _redis_url()

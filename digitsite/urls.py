@@ -3,12 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from digitsite import views
+from digitsite import health, views
 
 urlpatterns = [
     path("", views.landing, name="landing"),
     path("dashboard/", views.dashboard, name="dashboard"),
     path("", include("digitsite.accounts.urls")),
+    path("healthz", health.healthz, name="healthz"),
     path("admin/", admin.site.urls),
     path("", include("training.urls")),
     path("", include("inference.urls")),

@@ -1,0 +1,15 @@
+from django.core.management.base import BaseCommand, CommandError
+
+from digitsite.supervisor.preflight import CannotStart
+from digitsite.supervisor.site import run_site
+
+
+class Command(BaseCommand):
+    help = "Starts the whole site on this machine and keeps it running until Ctrl-C."
+    requires_system_checks = ()
+
+    def handle(self, *args, **options):
+        try:
+            run_site()
+        except CannotStart as refusal:
+            raise CommandError(str(refusal)) from None

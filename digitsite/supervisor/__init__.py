@@ -1,0 +1,1 @@
+"""Keeps the site's processes alive on one machine: `manage.py up`."""
