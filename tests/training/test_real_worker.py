@@ -1,0 +1,136 @@
+"""A real Celery worker process, a real Redis, real training of a tiny network."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.factories import TINY, make_dataset, make_run
+from training import selectors, wakeups
+from training.models import Evaluation, TrainingRun
+from training.services import keeper, runs
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.processes,
+    pytest.mark.tensorflow,
+]
+
+ROOT = Path(__file__).resolve().parents[2]
+WAIT_SECONDS = 120
+LONG = TINY.model_copy(update={"epochs": 200})
+
+
+@pytest.fixture
+def start_worker(redis_url, child_environment) -> Iterator[Callable[..., subprocess.Popen]]:
+    """Starts workers for both queues; kills what is left of them at the end."""
+    started: list[subprocess.Popen] = []
+
+    def start(**environment: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", "celery", "-A", "digitsite", "worker", "--loglevel=INFO"]
+        command += ["-Q", "train,default", "-c", "1", "--max-tasks-per-child", "1"]
+        command += ["-n", f"worker{len(started)}@%h"]
+        worker = subprocess.Popen(
+            command, cwd=ROOT, env=child_environment | environment, start_new_session=True
+        )
+        started.append(worker)
+        return worker
+
+    yield start
+    for worker in started:
+        if worker.poll() is None:
+            os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+
+
+def wait_for(what: str, condition: Callable[[], object], each_time=lambda: None):
+    """Poll until the condition holds; its value."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        each_time()
+        time.sleep(0.1)
+    return value
+
+
+def wait_for_status(run: TrainingRun, *statuses: str, each_time=lambda: None) -> TrainingRun:
+    def reached() -> bool:
+        run.refresh_from_db()
+        return run.status in statuses
+
+    wait_for(f"{run} to be {statuses}", reached, each_time)
+    return run
+
+
+def wait_for_epochs(run: TrainingRun, count: int) -> None:
+    def trained() -> bool:
+        run.refresh_from_db()
+        return run.epochs_done >= count
+
+    wait_for(f"{count} epochs of {run}", trained)
+
+
+def test_five_messages_train_a_run_once_and_evaluate_it(start_worker):
+    start_worker()
+    run = make_run(dataset=make_dataset())
+    for _ in range(4):
+        assert wakeups.wake_trainer()
+    wait_for_status(run, "succeeded", "failed")
+    wait_for(
+        "the evaluation", lambda: run.evaluations.filter(status=Evaluation.Status.DONE).first()
+    )
+    wait_for("an empty queue", lambda: wakeups.waiting(wakeups.TRAIN_QUEUE) == 0)
+    run.refresh_from_db()
+
+    assert (run.status, run.attempt, run.fence) == ("succeeded", 1, 1)
+    assert list(run.epoch_metrics.values_list("epoch", flat=True)) == [0, 1, 2]
+    assert run.evaluations.get().count == 64
+    assert selectors.live_train_workers() == 1
+
+
+def test_a_killed_trainer_resumes_elsewhere_to_the_same_bytes(start_worker, tmp_path):
+    crashed = tmp_path / "crashed"
+    start_worker(
+        DIGITSITE_CRASH_AT="after-epoch-recorded",
+        DIGITSITE_CRASH_ONCE=str(crashed),
+        RUN_LEASE_SECONDS="3",
+        RUN_HEARTBEAT_SECONDS="0.5",
+    )
+    dataset = make_dataset()
+    killed = make_run(dataset=dataset)
+    wait_for("the crash", crashed.exists)
+    undisturbed = make_run(dataset=dataset)
+    wait_for_status(killed, "succeeded", "failed", each_time=keeper.tick)
+    wait_for_status(undisturbed, "succeeded", "failed", each_time=keeper.tick)
+
+    assert (killed.status, killed.attempt, killed.fence) == ("succeeded", 2, 2)
+    assert list(killed.epoch_metrics.values_list("epoch", "fence")) == [(0, 1), (1, 2), (2, 2)]
+    assert (undisturbed.status, undisturbed.attempt) == ("succeeded", 1)
+    assert killed.weights_digest == undisturbed.weights_digest
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_a_run_is_cancelled_resumed_and_handed_back_when_the_worker_ends(start_worker):
+    worker = start_worker()
+    run = make_run(dataset=make_dataset(), hyperparameters=LONG)
+    wait_for_epochs(run, 1)
+    runs.request_cancel(run, by=run.owner)
+    wait_for_status(run, "cancelled", "succeeded", "failed")
+    done_at_cancel = run.epochs_done
+    assert run.status == "cancelled"
+    assert 1 <= done_at_cancel < LONG.epochs
+
+    runs.resume_run(run, by=run.owner)
+    wait_for_epochs(run, done_at_cancel + 1)
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(timeout=WAIT_SECONDS)
+    run.refresh_from_db()
+
+    assert (run.status, run.attempt) == ("queued", 0)
+    assert run.epoch_metrics.count() == run.epochs_done < LONG.epochs
+    assert run.events.filter(message__contains="waits for another").exists()
