@@ -6,6 +6,7 @@ from digitsite.accounts.models import User
 from digitsite.accounts.roles import Capability
 from inference import selectors as inference_selectors
 from inference.models import ModelVersion, Promotion
+from training import run_listing
 from training import selectors as training_selectors
 from training.models import Evaluation, TrainingRun
 
@@ -53,10 +54,15 @@ class Queue:
 class Production:
     promotion: Promotion
     evaluation: Evaluation | None
+    misread: list[dict]  # [{"digit", "count", "share" of the worst digit's count}]
 
     @property
     def version(self) -> ModelVersion:
         return self.promotion.model
+
+    @property
+    def misread_total(self) -> int:
+        return sum(row["count"] for row in self.misread)
 
 
 def queue() -> Queue:
@@ -93,7 +99,20 @@ def production() -> Production | None:
     )
     if promotion is None:
         return None
-    return Production(promotion, inference_selectors.headline_evaluation(promotion.model))
+    evaluation = inference_selectors.headline_evaluation(promotion.model)
+    return Production(promotion, evaluation, misread_by_digit(evaluation))
+
+
+def misread_by_digit(evaluation: Evaluation | None) -> list[dict]:
+    """How many images of each true digit were read as another; [] when not evaluated."""
+    if evaluation is None or not evaluation.confusion:
+        return []
+    counts = [sum(row) - row[digit] for digit, row in enumerate(evaluation.confusion)]
+    worst = max(counts) or 1
+    return [
+        {"digit": digit, "count": count, "share": count / worst}
+        for digit, count in enumerate(counts)
+    ]
 
 
 def dashboard(person: User) -> dict:
@@ -104,9 +123,8 @@ def dashboard(person: User) -> dict:
         "production": production(),
         "newest_version": newest,
         "queue": queue(),
-        "finished_runs": TrainingRun.objects.filter(status__in=TrainingRun.FINAL)
-        .select_related("owner", "model_version")
-        .prefetch_related("evaluations")
+        "finished_runs": run_listing.listed(run_listing.Filter())
+        .filter(status__in=TrainingRun.FINAL)
         .order_by("-finished_at", "-pk")[:RUNS_SHOWN],
         "drawings": own[:DRAWINGS_SHOWN],
         "tally": inference_selectors.tally(own),
