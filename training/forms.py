@@ -77,14 +77,14 @@ class LaunchForm(forms.Form):
         """Every field filled in by a recipe, or by the run to clone."""
         if parent is None:
             values = RECIPES[recipe].hyperparameters.model_dump()
-            return cls(initial={"recipe": recipe, "dataset": dataset, **values})
+            return cls(initial={"recipe": recipe, "dataset": dataset, **_texts(values)})
         return cls(
             initial={
                 "recipe": parent.recipe if parent.recipe in RECIPES else DEFAULT_RECIPE,
                 "parent": parent,
                 "dataset": parent.dataset,
                 "note": parent.note,
-                **parent.hyperparameters,
+                **_texts(parent.hyperparameters),
             }
         )
 
@@ -145,7 +145,17 @@ def _if_changed(usual: Any, given: Any) -> str:
 
 
 def _plain(number: float) -> str:
-    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    if isinstance(number, int):
+        return f"{number:,}"
+    return f"{number:.10f}".rstrip("0").rstrip(".")
+
+
+def _texts(values: dict[str, Any]) -> dict[str, Any]:
+    """Whole floats without their ".0"; nothing else changes, so nothing is rounded."""
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in values.items()
+    }
 
 
 def _form_field(info: FieldInfo) -> forms.Field:

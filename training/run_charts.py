@@ -25,8 +25,8 @@ def curves(metrics: Sequence[EpochMetric], epochs: int) -> dict[str, Figure]:
     return {
         name: {
             "data": [
-                _line("Training", x, train[name], f"{name}-train", unit, dash="dot"),
-                _line("Validation", x, validation[name], f"{name}-val", unit, dash="solid"),
+                _line("Training", x, train[name], f"{name}-train", unit, "ink-2", "dot"),
+                _line("Validation", x, validation[name], f"{name}-val", unit, "accent", "solid"),
             ],
             "layout": {
                 "xaxis": {
@@ -46,7 +46,7 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else round(100 * share, 4)
 
 
-def _line(name: str, x: list, y: list, uid: str, unit: str, dash: str) -> dict[str, Any]:
+def _line(name: str, x: list, y: list, uid: str, unit: str, ink: str, dash: str) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines+markers",
@@ -56,5 +56,6 @@ def _line(name: str, x: list, y: list, uid: str, unit: str, dash: str) -> dict[s
         "y": y,
         "line": {"dash": dash, "width": 2},
         "marker": {"size": 5},
+        "meta": {"ink": ink},
         "hovertemplate": f"epoch %{{x}}: %{{y:.4~f}}{unit}",
     }
