@@ -44,6 +44,8 @@ ALLOWED_ROUTES: tuple[tuple[frozenset[str], re.Pattern[str]], ...] = tuple(
         ("GET", r"/gradio_api/startup-events"),
         ("GET", rf"/gradio_api/heartbeat/{_NAME}"),
         ("POST", rf"/gradio_api/(?:run|api)/{_NAME}/?"),
+        ("POST", r"/gradio_api/queue/join"),
+        ("GET", r"/gradio_api/queue/data"),
         ("POST", rf"/gradio_api/call/(?:v2/)?{_NAME}/?"),
         ("GET", rf"/gradio_api/call/(?:v2/)?{_NAME}/{_NAME}"),
     )

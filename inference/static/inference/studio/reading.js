@@ -21,7 +21,7 @@ export class Reading {
   clear() {
     this.label = null;
     this.#bars(Array(10).fill(0), null);
-    this.#digit("–", "No reading yet", "Waiting for ink");
+    this.#digit("–", "No reading yet", "No ink yet");
     this.part.seen.getContext("2d").clearRect(0, 0, 28, 28);
     this.part.seen.setAttribute("aria-label", "What the model sees: nothing yet");
   }

@@ -115,6 +115,7 @@ export function start({ element, props, trigger }) {
       ? `The model read it right: ${saved.label}. `
       : `You say ${saved.label}, the model read ${saved.predicted_label}: that is how it learns. `;
     notice(["Saved. ", verdict, link], "good", NOTICE_MS);
+    part.notice.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
   function notice(content, kind = "", forMs = 0) {
