@@ -1,8 +1,9 @@
 from django.urls import path
 
-from inference.views import drawings, models, review
+from inference.views import draw, drawings, models, review
 
 urlpatterns = [
+    path("draw/", draw.draw, name="draw"),
     path("models/", models.models, name="models"),
     path("models/<int:number>/", models.model, name="model"),
     path("models/<int:number>/promote/", models.model_promote, name="model_promote"),
