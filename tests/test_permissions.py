@@ -1,0 +1,270 @@
+"""Who may open what: every URL of the site, asked as everybody.
+
+A URL that the table does not know fails the test, so that nobody adds one without deciding who
+may use it. The studio's routes are in `tests/inference/test_gate.py` and, by role, below.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from django.conf import settings as django_settings
+from django.contrib import admin
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+
+from digitsite.accounts.roles import Capability, Role
+from tests.factories import make_run, make_user
+from tests.inference.rows import make_drawing, make_misclassification, make_version
+from training.services import runs
+
+EVERYBODY = "everybody"
+SIGNED_IN = "signed in"
+ROLES = [None, *Role]  # None: nobody is signed in
+
+
+@dataclass(frozen=True)
+class Row:
+    """One URL: who may use it, and what those get (`ok`); others get 403, strangers a redirect."""
+
+    name: str
+    may: Capability | str
+    key: Callable[[SimpleNamespace], dict] = lambda world: {}
+    method: str = "get"
+    ok: frozenset[int] = frozenset({200})
+    data: dict = field(default_factory=dict)
+    owner_only: bool = False
+
+
+def _statuses(*numbers: int) -> frozenset[int]:
+    return frozenset(numbers)
+
+
+def _run(world):
+    return {"pk": world.run.pk}
+
+
+def _dataset(world):
+    return {"pk": world.run.dataset_id}
+
+
+def _model(world):
+    return {"number": world.model.number}
+
+
+def _picture(world):
+    return _dataset(world) | {"split": "test"}
+
+
+TABLE = [
+    Row("landing", EVERYBODY, ok=_statuses(200, 302)),
+    Row("login", EVERYBODY, ok=_statuses(200, 302)),
+    Row("logout", EVERYBODY, method="post", ok=_statuses(302)),
+    Row("healthz", EVERYBODY, ok=_statuses(200, 503)),
+    Row("dashboard", Capability.BROWSE),
+    Row("account", SIGNED_IN),
+    Row("password_change", SIGNED_IN),
+    Row("datasets", Capability.BROWSE),
+    Row("dataset", Capability.BROWSE, _dataset),
+    Row("dataset_image", Capability.BROWSE, lambda w: _picture(w) | {"index": 0}),
+    Row("dataset_mean", Capability.BROWSE, lambda w: _picture(w) | {"digit": 1}),
+    Row("dataset_sheet", Capability.BROWSE, lambda w: _picture(w) | {"digit": 1}),
+    Row("runs", Capability.BROWSE),
+    Row("run_new", Capability.LAUNCH_RUNS),
+    Row("run_new", Capability.LAUNCH_RUNS, method="post", ok=_statuses(422)),
+    Row("run", Capability.BROWSE, _run),
+    Row("run_live", Capability.BROWSE, _run),
+    Row("run_events", Capability.BROWSE, _run),
+    Row("run_cancel", Capability.MANAGE_RUNS, _run, method="post", ok=_statuses(302)),
+    Row("run_resume", Capability.MANAGE_RUNS, _run, method="post", ok=_statuses(302)),
+    Row(
+        "run_cancel",
+        Capability.LAUNCH_RUNS,
+        lambda w: {"pk": w.own_run.pk},
+        method="post",
+        ok=_statuses(302),
+    ),
+    Row("evaluation", Capability.BROWSE, lambda w: {"pk": w.evaluation.pk}),
+    Row(
+        "evaluation_cell",
+        Capability.BROWSE,
+        lambda w: {"pk": w.evaluation.pk, "true": 4, "predicted": 9},
+    ),
+    Row("draw", Capability.DRAW),
+    Row("models", Capability.BROWSE),
+    Row("model", Capability.BROWSE, _model),
+    Row("model_download", Capability.DOWNLOAD_MODELS, lambda w: _model(w) | {"format": "onnx"}),
+    Row(
+        "model_promote",
+        Capability.PROMOTE_MODELS,
+        _model,
+        method="post",
+        ok=_statuses(302),
+        data={"reason": "tested"},
+    ),
+    Row("my_drawings", Capability.DRAW),
+    Row("drawing", Capability.REVIEW, lambda w: {"pk": w.drawing.pk}),
+    Row("drawing_image", Capability.REVIEW, lambda w: {"pk": w.drawing.pk}),
+    Row("drawing", Capability.DRAW, lambda w: {"pk": w.own_drawing.pk}),
+    Row("review", Capability.REVIEW),
+    Row("review_verdict", Capability.REVIEW, method="post", ok=_statuses(400)),
+    Row("review_undo", Capability.REVIEW, method="post", ok=_statuses(200, 302)),
+]
+
+
+def url_names() -> set[str]:
+    """The name of every URL outside the Django admin, which is walked by itself."""
+
+    def walk(patterns, prefix: str):
+        for pattern in patterns:
+            route = prefix + str(pattern.pattern)
+            if isinstance(pattern, URLPattern):
+                yield pattern.name or route
+            elif getattr(pattern, "namespace", None) != "admin":
+                yield from walk(pattern.url_patterns, route)
+
+    return set(walk(get_resolver().url_patterns, ""))
+
+
+def test_every_url_is_in_the_table():
+    assert url_names() == {row.name for row in TABLE}
+
+
+def _signed_in(role: Role | None):
+    client = Client()
+    user = make_user(role) if role else None
+    if user:
+        client.force_login(user, backend="digitsite.accounts.backends.RoleBackend")
+    return client, user
+
+
+def _world(user) -> SimpleNamespace:
+    """Rows of somebody else, and for people who are signed in rows of their own."""
+    model = make_version(evaluated=True)
+    misclassification = make_misclassification(model.run.evaluations.get())
+    drawing = make_drawing(model=model)
+    return SimpleNamespace(
+        run=model.run,
+        model=model,
+        evaluation=misclassification.evaluation,
+        drawing=drawing,
+        own_drawing=make_drawing(model=model, author=user) if user else drawing,
+        own_run=make_run(owner=user) if user else model.run,
+    )
+
+
+def _is_allowed(row: Row, user) -> bool:
+    if row.may == EVERYBODY:
+        return True
+    return user is not None and (row.may == SIGNED_IN or user.can(row.may))
+
+
+def _complaint(row: Row, user, response) -> str:
+    """Empty when the answer is the one the table promises."""
+    got = f"{row.method.upper()} {row.name}: {response.status_code}"
+    if _is_allowed(row, user):
+        if response.status_code not in row.ok:
+            return f"{got}, expected one of {sorted(row.ok)}"
+        if response.status_code == 302 and response["Location"].startswith(reverse("login")):
+            return f"{got} to the sign-in page, expected to be let in"
+        return ""
+    if user is None:
+        to_sign_in = response.status_code == 302 and response["Location"].startswith(
+            reverse("login")
+        )
+        return "" if to_sign_in else f"{got}, expected a redirect to the sign-in page"
+    return "" if response.status_code == 403 else f"{got}, expected 403"
+
+
+@pytest.mark.django_db(transaction=True)  # the stream reads in a thread of its own
+@pytest.mark.parametrize("role", ROLES)
+def test_everybody_gets_what_the_table_says(role):
+    client, user = _signed_in(role)
+    world = _world(user)
+    complaints = []
+    for row in TABLE:
+        if user and row.name == "logout":
+            continue  # would end the walk; tests/digitsite covers it
+        response = getattr(client, row.method)(reverse(row.name, kwargs=row.key(world)), row.data)
+        complaints.append(_complaint(row, user, response))
+        if hasattr(response, "streaming_content"):
+            response.close()
+        if row.name == "run_cancel":
+            runs.TrainingRun.objects.filter(cancel_requested=True).update(cancel_requested=False)
+    assert not list(filter(None, complaints))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", ROLES)
+def test_the_admin_is_for_admins(role):
+    client, _ = _signed_in(role)
+    pages = [reverse("admin:index")] + [
+        reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        for model in admin.site._registry
+    ]
+    expected = 200 if role == Role.ADMIN else 302
+    answers = {page: client.get(page).status_code for page in pages}
+    assert answers == dict.fromkeys(pages, expected)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("role", ROLES)
+def test_the_studio_is_for_people_who_may_draw(role):
+    """Every route that Gradio has, through the gate, as everybody."""
+    from digitsite.asgi import application
+    from digitsite.gate import is_allowed
+
+    client, user = _signed_in(role)
+    cookies = {name: morsel.value for name, morsel in client.cookies.items()}
+    may_draw = user is not None and user.can(Capability.DRAW)
+    complaints = []
+
+    async def walk():
+        transport = httpx.ASGITransport(app=application, raise_app_exceptions=False)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", cookies=cookies
+        ) as browser:
+            for method, path in studio_routes():
+                response = await browser.request(method, f"/studio{path}")
+                if user is None:
+                    good = response.status_code == 401
+                elif not is_allowed(method, path):
+                    good = response.status_code == 404
+                elif may_draw:
+                    good = response.status_code not in (401, 403)
+                else:
+                    good = response.status_code == 403
+                if not good:
+                    complaints.append(f"{method} {path}: {response.status_code}")
+
+    asyncio.run(walk())
+    assert not complaints
+
+
+def studio_routes() -> list[tuple[str, str]]:
+    """(method, path) of Gradio's routes with their parameters filled in.
+
+    Its two streams are left out: whoever is let in would wait for ever.
+    """
+    from digitsite.asgi import application
+
+    studio = next(
+        route.app for route in application.app.routes if getattr(route, "path", "") == "/studio"
+    )
+    found = []
+    for route in studio.routes:
+        path = re.sub(r"\{[^}]*\}", "x", getattr(route, "path", ""))
+        for method in sorted(getattr(route, "methods", None) or {"GET"}):
+            if path and "heartbeat" not in path and "/call/" not in path:
+                found.append((method, path))
+    assert len(found) > 20, "Gradio's routes were not found"
+    return found
+
+
+def test_roles_are_the_ones_of_the_design():
+    assert [str(role) for role in Role] == ["drawer", "researcher", "reviewer", "admin"]
+    assert django_settings.LOGIN_URL == "login"
