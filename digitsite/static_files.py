@@ -5,11 +5,18 @@ from pathlib import Path
 import plotly
 from django.contrib.staticfiles.finders import BaseFinder
 from django.core.files.storage import FileSystemStorage
+from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedStaticFilesStorage
 
 
 class StaticFilesStorage(CompressedStaticFilesStorage):
-    """Compressed copies beside the originals; names stay readable."""
+    """Compressed copies beside the originals; names stay readable.
+
+    gzip only: Brotli's best level takes plotly.js a quarter of a minute at the first start.
+    """
+
+    def create_compressor(self, **kwargs) -> Compressor:
+        return Compressor(**kwargs, use_brotli=False)
 
 
 class PlotlyFinder(BaseFinder):

@@ -19,7 +19,12 @@ from digitsite.supervisor.processes import PROCESSES, QUIET, Process
 from digitsite.supervisor.supervisor import LOOK_EVERY_SECONDS, Supervisor
 
 WEB_SECONDS = 60.0
-BOOTSTRAP = Process("bootstrap", ("python", "manage.py", "bootstrap", "--model"), QUIET)
+# Shares our terminal, so its log lines would break ours; what it does is logged by the workers.
+BOOTSTRAP = Process(
+    "bootstrap",
+    ("python", "manage.py", "bootstrap", "--model"),
+    {**QUIET, "DIGITSITE_LOG_LEVEL": "ERROR"},
+)
 
 
 def run_site() -> None:
