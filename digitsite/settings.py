@@ -53,8 +53,10 @@ def _secret_key() -> str:
 SECRET_KEY = _secret_key()
 
 HTTPS = environment.boolean("DIGITSITE_HTTPS", False)
-ALLOWED_HOSTS = environment.words("DIGITSITE_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "*"] if HTTPS else []
+HOSTS = environment.words("DIGITSITE_HOSTS", [])
+# This machine itself is always allowed: health checks ask from there.
+ALLOWED_HOSTS = [*HOSTS, "localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in HOSTS if host != "*"] if HTTPS else []
 
 INSTALLED_APPS = [
     "digitsite.accounts",
