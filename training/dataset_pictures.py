@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from training.ml.digits import Digits
+from training.ml.digits import CLASSES, Digits
 
 SHEET_COLUMNS = 20
 SHEET_ROWS = 2
@@ -56,6 +56,8 @@ def sheet_png(digits: Digits, split: str, digit: int) -> bytes:
 
 
 def _of_class(digits: Digits, split: str, digit: int) -> np.ndarray:
+    if not 0 <= digit < CLASSES:
+        raise NoSuchImage(f"There is no digit {digit}.")
     of_split = images(digits, split)
     return of_split[getattr(digits, f"{split}_labels") == digit]
 

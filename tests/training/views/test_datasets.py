@@ -1,0 +1,150 @@
+import json
+import re
+
+import pytest
+from django.core.files.storage import default_storage
+from django.urls import reverse
+
+from digitsite.accounts.roles import Role
+from tests.factories import make_dataset, make_run, make_user
+from training.services import datasets as dataset_service
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def drawer_client(client):
+    client.force_login(make_user(Role.DRAWER))
+    return client
+
+
+def image_url(dataset, index=0, split="test") -> str:
+    return reverse("dataset_image", args=[dataset.pk, split, index])
+
+
+def test_without_datasets_the_list_says_how_to_get_one(drawer_client):
+    page = drawer_client.get(reverse("datasets")).content.decode()
+    assert "No dataset yet" in page
+    assert "manage.py import_dataset" in page
+
+
+def test_the_list_shows_each_version_with_its_counts(drawer_client, django_assert_max_num_queries):
+    first = make_dataset(seed=1, train=300, test=70)
+    make_dataset(seed=2, train=1234, test=64)
+    make_run(dataset=first)
+    with django_assert_max_num_queries(6):
+        page = drawer_client.get(reverse("datasets")).content.decode()
+    assert "1,234" in page
+    assert reverse("dataset", args=[first.pk]) in page
+    assert "run on it" in page
+    assert first.digest[:12] in page
+
+
+def test_the_page_of_a_dataset_tells_its_identity_and_lineage(drawer_client):
+    parent, child = make_dataset(seed=1), make_dataset(seed=2, licence="CC BY 4.0")
+    child.parents.add(parent)
+    page = drawer_client.get(reverse("dataset", args=[child.pk])).content.decode()
+    assert child.digest in page
+    assert "CC BY 4.0" in page
+    assert "made for a test" in page
+    assert f'href="{reverse("dataset", args=[parent.pk])}"' in page
+    of_parent = drawer_client.get(reverse("dataset", args=[parent.pk])).content.decode()
+    assert f'href="{reverse("dataset", args=[child.pk])}"' in of_parent
+
+
+def test_the_histogram_on_the_page_has_the_counts_of_the_row(drawer_client):
+    dataset = make_dataset()
+    page = drawer_client.get(reverse("dataset", args=[dataset.pk])).content.decode()
+    figure = json.loads(re.search(r'id="figure-histogram"[^>]*>(.*?)</script>', page).group(1))
+    assert [trace["y"] for trace in figure["data"]] == [
+        dataset.class_counts["train"],
+        dataset.class_counts["test"],
+    ]
+
+
+def test_every_picture_on_the_page_exists(drawer_client):
+    dataset = make_dataset()
+    page = drawer_client.get(reverse("dataset", args=[dataset.pk])).content.decode()
+    pictures = set(re.findall(r'src="(/datasets/[^"]+\.png)"', page))
+    assert len(pictures) == 40  # two splits, ten digits, a mean and a sheet
+    for picture in pictures:
+        response = drawer_client.get(picture)
+        assert response.status_code == 200, picture
+        assert response["Content-Type"] == "image/png"
+
+
+def test_a_picture_is_kept_for_ever_by_the_browser_but_by_no_shared_cache(drawer_client):
+    response = drawer_client.get(image_url(make_dataset()))
+    kept = response["Cache-Control"]
+    assert "private" in kept
+    assert "immutable" in kept
+    assert "max-age=31536000" in kept
+
+
+def test_a_picture_the_browser_has_is_not_sent_again_nor_read(drawer_client, monkeypatch):
+    url = image_url(make_dataset())
+    etag = drawer_client.get(url)["ETag"]
+
+    def unread(_dataset):
+        raise AssertionError("the file was read")
+
+    monkeypatch.setattr("training.views.datasets.load_digits", unread)
+    response = drawer_client.get(url, headers={"If-None-Match": etag})
+    assert response.status_code == 304
+    assert not response.content
+
+
+def test_etags_differ_between_pictures_and_between_datasets(drawer_client):
+    one, other = make_dataset(seed=1), make_dataset(seed=2)
+    urls = [
+        image_url(one, 0),
+        image_url(one, 1),
+        image_url(one, 0, "train"),
+        image_url(other, 0),
+        reverse("dataset_mean", args=[one.pk, "test", 0]),
+        reverse("dataset_sheet", args=[one.pk, "test", 0]),
+    ]
+    assert len({drawer_client.get(url)["ETag"] for url in urls}) == len(urls)
+
+
+@pytest.mark.parametrize(
+    ("split", "index"), [("test", 64), ("test", 10**12), ("validation", 0), ("digest", 0)]
+)
+def test_pictures_that_are_not_there_are_404(drawer_client, split, index):
+    assert drawer_client.get(image_url(make_dataset(test=64), index, split)).status_code == 404
+
+
+def test_a_digit_beyond_nine_has_no_mean_and_no_sheet(drawer_client):
+    dataset = make_dataset()
+    for name in ("dataset_mean", "dataset_sheet"):
+        assert drawer_client.get(reverse(name, args=[dataset.pk, "test", 10])).status_code == 404
+
+
+def test_a_missing_picture_is_not_cached(drawer_client):
+    response = drawer_client.get(image_url(make_dataset(test=64), 64))
+    assert "immutable" not in response.get("Cache-Control", "")
+
+
+def test_a_lost_file_is_404_and_the_page_still_opens(drawer_client):
+    dataset = make_dataset(seed=77)
+    default_storage.delete(dataset.file.name)
+    dataset_service._load.cache_clear()
+    assert drawer_client.get(image_url(dataset)).status_code == 404
+    assert drawer_client.get(reverse("dataset", args=[dataset.pk])).status_code == 200
+
+
+def test_only_those_who_may_browse_see_datasets_and_pictures(client):
+    dataset = make_dataset()
+    urls = [reverse("datasets"), reverse("dataset", args=[dataset.pk]), image_url(dataset)]
+    for url in urls:
+        assert client.get(url)["Location"].startswith(reverse("login"))
+    client.force_login(make_user(None))
+    for url in urls:
+        assert client.get(url).status_code == 403
+
+
+def test_launching_from_a_dataset_is_offered_to_researchers_only(client):
+    page_url = reverse("dataset", args=[make_dataset().pk])
+    for role, offered in ((Role.DRAWER, False), (Role.RESEARCHER, True)):
+        client.force_login(make_user(role))
+        assert (reverse("run_new") in client.get(page_url).content.decode()) is offered
