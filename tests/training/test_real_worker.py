@@ -34,7 +34,7 @@ def start_worker(redis_url, child_environment) -> Iterator[Callable[..., subproc
     def start(**environment: str) -> subprocess.Popen:
         command = [sys.executable, "-m", "celery", "-A", "digitsite", "worker", "--loglevel=INFO"]
         command += ["-Q", "train,default", "-c", "1", "--max-tasks-per-child", "1"]
-        command += ["-n", f"worker{len(started)}@%h"]
+        command += ["-n", f"worker{len(started)}@%h", "--without-mingle", "--without-gossip"]
         worker = subprocess.Popen(
             command, cwd=ROOT, env=child_environment | environment, start_new_session=True
         )
@@ -98,21 +98,44 @@ def test_a_killed_trainer_resumes_elsewhere_to_the_same_bytes(start_worker, tmp_
     start_worker(
         DIGITSITE_CRASH_AT="after-epoch-recorded",
         DIGITSITE_CRASH_ONCE=str(crashed),
-        RUN_LEASE_SECONDS="3",
-        RUN_HEARTBEAT_SECONDS="0.5",
+        RUN_LEASE_SECONDS="300",  # its parent sees it die; nobody waits for the lease
     )
     dataset = make_dataset()
     killed = make_run(dataset=dataset)
     wait_for("the crash", crashed.exists)
     undisturbed = make_run(dataset=dataset)
-    wait_for_status(killed, "succeeded", "failed", each_time=keeper.tick)
-    wait_for_status(undisturbed, "succeeded", "failed", each_time=keeper.tick)
+    wait_for_status(killed, "succeeded", "failed")
+    wait_for_status(undisturbed, "succeeded", "failed")
 
     assert (killed.status, killed.attempt, killed.fence) == ("succeeded", 2, 2)
     assert list(killed.epoch_metrics.values_list("epoch", "fence")) == [(0, 1), (1, 2), (2, 2)]
     assert (undisturbed.status, undisturbed.attempt) == ("succeeded", 1)
     assert killed.weights_digest == undisturbed.weights_digest
     assert not list((tmp_path / "work").iterdir())
+
+
+def test_when_child_and_parent_die_the_lease_lapses_and_another_worker_goes_on(start_worker):
+    brief = {"RUN_LEASE_SECONDS": "3", "RUN_HEARTBEAT_SECONDS": "0.5"}
+    first = start_worker(**brief)
+    run = make_run(dataset=make_dataset(), hyperparameters=LONG)
+    wait_for_epochs(run, 1)
+    os.killpg(first.pid, signal.SIGKILL)
+    start_worker(**brief)
+    wait_for("the second claim", lambda: claimed_again(run), each_time=keeper.tick)
+    wait_for("an epoch of the second", lambda: run.epoch_metrics.filter(fence=2).exists())
+    runs.request_cancel(run, by=run.owner)
+    wait_for_status(run, "cancelled", "failed")
+
+    assert (run.status, run.attempt, run.fence) == ("cancelled", 2, 2)
+    rows = list(run.epoch_metrics.values_list("epoch", "fence"))
+    assert [epoch for epoch, _ in rows] == list(range(run.epochs_done))
+    assert [fence for _, fence in rows] == sorted(fence for _, fence in rows)
+    assert {fence for _, fence in rows} == {1, 2}
+
+
+def claimed_again(run: TrainingRun) -> bool:
+    run.refresh_from_db()
+    return run.fence == 2
 
 
 def test_a_run_is_cancelled_resumed_and_handed_back_when_the_worker_ends(start_worker):

@@ -45,9 +45,9 @@ class Claim:
         return TrainingRun.objects.filter(pk=self.run_id, fence=self.fence, status=Status.RUNNING)
 
 
-def worker_name() -> str:
-    """Host and process, for people who look for the worker."""
-    return f"{socket.gethostname()}:{os.getpid()}"[:120]
+def worker_name(pid: int | None = None) -> str:
+    """Host and process, this one by default: for people, and for the worker that misses a child."""
+    return f"{socket.gethostname()}:{pid or os.getpid()}"[:120]
 
 
 def claim_next(worker: str) -> Claim | None:

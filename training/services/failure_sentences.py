@@ -26,10 +26,18 @@ def sentence_for(error: BaseException) -> str:
     )
 
 
-def died(attempts: int, cause: str = "") -> str:
+OUT_OF_MEMORY = (
+    "The operating system ended the training process, because the machine had no memory left."
+)
+DEADLINE = "The run did not finish before its deadline. Resume it to go on from its last epoch."
+
+
+def died(attempts: int, *, out_of_memory: bool = False) -> str:
     """The sentence for a run whose workers keep dying."""
     times = "once" if attempts == 1 else f"{attempts} times"
-    return f"The training worker died {times} during this run{cause}, so it was given up."
-
-
-DEADLINE = "The run did not finish before its deadline. Resume it to go on from its last epoch."
+    if out_of_memory:
+        return (
+            f"The machine ran out of memory {times} during this run, so it was given up. "
+            "Try a smaller batch size, fewer filters or fewer networks."
+        )
+    return f"The training worker died {times} during this run, so it was given up."

@@ -1,9 +1,10 @@
 """Looks after runs that nobody looks after. Any number of keepers may do it at once."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -21,8 +22,7 @@ EVALUATION_PATIENCE_SECONDS = 30
 def tick() -> None:
     """One round: lapsed leases, deadlines, forgotten cancels, lost wake-ups."""
     now = timezone.now()
-    for run in TrainingRun.objects.filter(status=Status.RUNNING, lease_until__lt=now):
-        _end_lapsed(run, now)
+    end_lapsed(now)
     for run in TrainingRun.objects.filter(
         status__in=(Status.RUNNING, Status.QUEUED), deadline_at__lt=now
     ):
@@ -33,13 +33,47 @@ def tick() -> None:
     _wake_evaluators(now)
 
 
-def _end_lapsed(run: TrainingRun, now) -> None:
-    """The trainer has not renewed its lease: dead, stopped or cut off."""
+def release(worker: str, *, out_of_memory: bool) -> None:
+    """A worker's child has ended: what it was training need not wait for its lease to lapse.
+
+    Called by the process that saw it die. Never raises for a database that is away: then the lease
+    does its work later.
+    """
+    try:
+        for run in TrainingRun.objects.filter(status=Status.RUNNING, worker=worker):
+            held = TrainingRun.objects.filter(
+                pk=run.pk, status=Status.RUNNING, fence=run.fence, worker=worker
+            )
+            if not held.update(lease_until=timezone.now() - timedelta(seconds=1)):
+                continue
+            if out_of_memory:
+                sentence = failure_sentences.OUT_OF_MEMORY
+                log_event(run.pk, run.fence, sentence, RunEvent.Level.WARNING)
+            end_lapsed(timezone.now())
+            wakeups.wake_trainer()
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("event=release-failed worker=%s reason=%s", worker, error)
+    finally:
+        connection.close()
+
+
+def end_lapsed(now: datetime) -> None:
+    """Requeue, cancel or fail the runs whose trainers have not renewed their leases."""
+    for run in TrainingRun.objects.filter(status=Status.RUNNING, lease_until__lt=now):
+        _end_lapsed(run, now)
+
+
+def _end_lapsed(run: TrainingRun, now: datetime) -> None:
+    """The trainer is dead, stopped or cut off."""
     lapsed = {"lease_until__lt": now}
     if run.cancel_requested:
         _move(run, now, Status.CANCELLED, "Cancelled. It can be resumed.", **lapsed)
     elif run.attempt >= settings.RUN_MAX_ATTEMPTS:
-        _move(run, now, Status.FAILED, failure_sentences.died(run.attempt), **lapsed)
+        starved = run.events.filter(
+            fence=run.fence, message=failure_sentences.OUT_OF_MEMORY
+        ).exists()
+        sentence = failure_sentences.died(run.attempt, out_of_memory=starved)
+        _move(run, now, Status.FAILED, sentence, **lapsed)
     else:
         message = (
             f"The worker {run.worker} fell silent; the run waits for another "
@@ -48,7 +82,7 @@ def _end_lapsed(run: TrainingRun, now) -> None:
         _move(run, now, Status.QUEUED, message, **lapsed)
 
 
-def _move(run: TrainingRun, now, status: Status, message: str, **condition) -> None:
+def _move(run: TrainingRun, now: datetime, status: Status, message: str, **condition) -> None:
     """Compare and set: nothing happens if the run has changed since it was read."""
     fields: dict = {"status": status, "lease_until": None, "progress": {}}
     level = RunEvent.Level.WARNING
@@ -67,7 +101,7 @@ def _move(run: TrainingRun, now, status: Status, message: str, **condition) -> N
         announce_state(run.pk, status)
 
 
-def _wake_trainers(now) -> None:
+def _wake_trainers(now: datetime) -> None:
     """Publish a wake-up for each queued run that no message in the queue stands for."""
     stale = now - timedelta(seconds=2 * settings.KEEPER_INTERVAL_SECONDS)
     queued = TrainingRun.objects.filter(status=Status.QUEUED)
@@ -87,7 +121,7 @@ def _wake_trainers(now) -> None:
         queued.filter(pk=run_id).update(woken_at=now)
 
 
-def _wake_evaluators(now) -> None:
+def _wake_evaluators(now: datetime) -> None:
     stale = now - timedelta(seconds=EVALUATION_PATIENCE_SECONDS)
     pending = list(
         Evaluation.objects.filter(

@@ -8,7 +8,7 @@ from django.utils import timezone
 from tests.factories import make_dataset, make_run, make_running_run, make_succeeded_run
 from training import wakeups
 from training.models import Evaluation, TrainingRun
-from training.services import keeper
+from training.services import failure_sentences, keeper
 from training.services.claims import ClaimLost, claim_run, write
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +30,12 @@ class Queue:
     def wake_evaluator(self, pk: int) -> bool:
         self.evaluations.append(pk)
         return self.takes
+
+
+@pytest.fixture(autouse=True)
+def _connection_stays_open(monkeypatch) -> None:
+    """The tests' transaction lives in it."""
+    monkeypatch.setattr(keeper.connection, "close", lambda: None)
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +105,39 @@ def test_the_last_attempt_fails_with_a_sentence(settings):
     run.refresh_from_db()
     assert run.status == "failed"
     assert run.error == "The training worker died 3 times during this run, so it was given up."
+
+
+def test_a_run_whose_worker_was_killed_for_memory_says_so(settings, queue):
+    settings.RUN_MAX_ATTEMPTS = 1
+    run, _ = make_running_run(worker="here:7")
+    keeper.release("here:7", out_of_memory=True)
+
+    run.refresh_from_db()
+    assert run.status == "failed"
+    assert run.error.startswith("The machine ran out of memory once")
+    assert run.events.filter(message=failure_sentences.OUT_OF_MEMORY).exists()
+
+
+def test_what_a_dead_child_held_waits_for_no_lease(queue):
+    dataset = make_dataset()
+    (dead, _), (alive, _) = (
+        make_running_run(worker=worker, dataset=dataset) for worker in ("here:7", "here:8")
+    )
+    keeper.release("here:7", out_of_memory=False)
+
+    dead.refresh_from_db()
+    alive.refresh_from_db()
+    assert (dead.status, alive.status) == ("queued", "running")
+    assert queue.trainers == 1
+
+
+def test_a_child_that_ended_in_peace_releases_nothing(queue):
+    run = make_succeeded_run(worker="here:7")
+    keeper.release("here:7", out_of_memory=False)
+
+    run.refresh_from_db()
+    assert run.status == "succeeded"
+    assert queue.trainers == 0
 
 
 def test_a_lapsed_run_whose_cancel_was_asked_for_is_cancelled():

@@ -1,0 +1,330 @@
+"""What becomes of a claimed run, with a stand-in for the network's training."""
+
+import errno
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from django.db import OperationalError
+
+from tests.factories import TINY, block_reader_onnx, make_running_run, make_succeeded_run
+from training import storage
+from training.ml.export import ExportedFile, ExportProof
+from training.ml.fit import BatchProgress, EpochResult, FitResult
+from training.models import TrainingRun
+from training.services import outcomes, runs, trainer
+from training.services.claims import Claim
+from training.services.heartbeat import Stop
+from training.services.trainer import Outcome
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@dataclass
+class FakeTraining:
+    """Plays `fit` and `export`: epochs of a file each; `before_epoch` may do anything first."""
+
+    before_epoch: dict = field(default_factory=dict)
+    found: list[str] = field(default_factory=list)
+    export_error: Exception | None = None
+    waits_for_stop: bool = False
+
+    def fit(self, hyperparameters, digits, *, checkpoint_dir: Path, monitor) -> FitResult:
+        self.found = sorted(path.name for path in checkpoint_dir.glob("*"))
+        first = max((int(name[6:11]) for name in self.found), default=0)
+        for epoch in range(first, hyperparameters.epochs):
+            self.before_epoch.get(epoch, lambda: None)()
+            while self.waits_for_stop and not monitor.should_stop():
+                time.sleep(0.01)
+            if monitor.should_stop():
+                return FitResult(SimpleNamespace(), "", [], False, first or None)
+            monitor.on_batch(BatchProgress(epoch, hyperparameters.epochs, 6, 6, 0.5, 0.9))
+            checkpoint_dir.mkdir(exist_ok=True)
+            path = checkpoint_dir / f"epoch-{epoch + 1:05d}.ckpt"
+            path.write_text(f"state after {epoch + 1}")
+            monitor.on_epoch(EpochResult(epoch, 0.5, 0.9, 0.6, 0.8, 1e-3, 2.0), path)
+        return FitResult(SimpleNamespace(), "d" * 64, [], True, first or None, ["a note"])
+
+    def export(self, model, digits, directory: Path) -> SimpleNamespace:
+        if self.export_error:
+            raise self.export_error
+        directory.mkdir()
+        files = {}
+        for kind in ("keras", "h5", "onnx"):
+            path = directory / f"model.{kind}"
+            path.write_bytes(block_reader_onnx())
+            files[kind] = ExportedFile(path, storage.sha256_of(path), path.stat().st_size)
+        return SimpleNamespace(files=files, proof=ExportProof(64, 1, 0, 1, 0, 1, 1e-7))
+
+
+@pytest.fixture
+def fake(monkeypatch, settings, tmp_path) -> FakeTraining:
+    settings.HOME = tmp_path
+    training = FakeTraining()
+    monkeypatch.setattr("training.ml.fit.fit", training.fit)
+    monkeypatch.setattr("training.ml.export.export", training.export)
+    return training
+
+
+@pytest.fixture
+def quick_heartbeat(settings) -> None:
+    settings.RUN_HEARTBEAT_SECONDS = 0.1
+
+
+def names(run: TrainingRun) -> list[str]:
+    return [Path(name).name for name in storage.names_in(f"runs/{run.pk}/checkpoints")]
+
+
+def test_success_keeps_files_rows_and_proof(fake, tmp_path):
+    run, claim = make_running_run()
+
+    assert trainer.train(claim, Stop()) == Outcome.SUCCEEDED
+
+    run.refresh_from_db()
+    assert (run.status, run.epochs_done, run.weights_digest) == ("succeeded", 3, "d" * 64)
+    assert run.export_proof["onnx_max_abs_dp"] == 1e-7
+    assert run.environment["packages"]["tensorflow"]
+    assert run.evaluations.get().status == "pending"
+    assert list(run.epoch_metrics.values_list("epoch", flat=True)) == [0, 1, 2]
+    assert run.events.filter(message="a note", level="warning").exists()
+    for kind, kept in run.artifacts.items():
+        assert kept["name"] == f"runs/{run.pk}/1/model.{kind}"
+        storage.fetch(kept["name"], tmp_path / "copy")
+        assert storage.sha256_of(tmp_path / "copy") == kept["sha256"]
+    assert names(run) == ["epoch-00002-fence-000001.ckpt", "epoch-00003-fence-000001.ckpt"]
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_cancel_is_read_while_training_and_keeps_the_checkpoint(fake, quick_heartbeat):
+    run, claim = make_running_run()
+
+    def cancel_and_wait() -> None:
+        runs.request_cancel(run, by=run.owner)
+        fake.waits_for_stop = True
+
+    fake.before_epoch[1] = cancel_and_wait
+
+    assert trainer.train(claim, Stop()) == Outcome.CANCELLED
+    run.refresh_from_db()
+    assert (run.status, run.epochs_done) == ("cancelled", 1)
+    assert run.checkpoint.endswith("epoch-00001-fence-000001.ckpt")
+
+
+def test_a_drained_run_goes_back_and_spends_nothing(fake):
+    run, claim = make_running_run()
+    stop = Stop()
+    fake.before_epoch[2] = stop.drain.set
+
+    assert trainer.train(claim, stop) == Outcome.HANDED_BACK
+    run.refresh_from_db()
+    assert (run.status, run.attempt, run.epochs_done) == ("queued", 0, 2)
+    assert run.claimed_at is None
+
+
+def test_the_next_trainer_starts_from_the_last_two_checkpoints(fake):
+    run, claim = make_running_run()
+    stop = Stop()
+    fake.before_epoch[2] = stop.drain.set
+    trainer.train(claim, stop)
+    fake.before_epoch.clear()
+    TrainingRun.objects.filter(pk=run.pk).update(status="running", fence=2)
+
+    assert trainer.train(Claim(run.pk, 2), Stop()) == Outcome.SUCCEEDED
+    assert fake.found == ["epoch-00001.ckpt", "epoch-00002.ckpt"]
+    assert list(run.epoch_metrics.values_list("epoch", "fence")) == [(0, 1), (1, 1), (2, 2)]
+    assert names(run) == ["epoch-00002-fence-000001.ckpt", "epoch-00003-fence-000002.ckpt"]
+
+
+def test_a_missing_checkpoint_costs_an_epoch_not_the_run(fake):
+    run, claim = make_running_run()
+    stop = Stop()
+    fake.before_epoch[2] = stop.drain.set
+    trainer.train(claim, stop)
+    fake.before_epoch.clear()
+    run.refresh_from_db()
+    storage.delete([run.checkpoint])
+    TrainingRun.objects.filter(pk=run.pk).update(status="running", fence=2)
+
+    assert trainer.train(Claim(run.pk, 2), Stop()) == Outcome.SUCCEEDED
+    assert fake.found == ["epoch-00001.ckpt"]
+    assert list(run.epoch_metrics.values_list("epoch", "fence")) == [(0, 1), (1, 2), (2, 2)]
+
+
+def test_who_loses_the_claim_writes_nothing_more(fake, quick_heartbeat):
+    run, claim = make_running_run()
+
+    def taken_over() -> None:
+        TrainingRun.objects.filter(pk=run.pk).update(fence=2, worker="another")
+
+    fake.before_epoch[1] = taken_over
+
+    assert trainer.train(claim, Stop()) == Outcome.LOST
+    run.refresh_from_db()
+    assert (run.status, run.fence, run.epochs_done, run.worker) == ("running", 2, 1, "another")
+    assert run.epoch_metrics.count() == 1
+    assert not run.artifacts
+
+
+def test_a_trainer_that_slept_past_its_lease_stops_by_itself(fake, settings):
+    settings.RUN_LEASE_SECONDS, settings.RUN_HEARTBEAT_SECONDS = 0.2, 60  # never renewed
+    run, claim = make_running_run()
+    fake.before_epoch[1] = lambda: setattr(fake, "waits_for_stop", True)
+
+    assert trainer.train(claim, Stop()) == Outcome.LOST
+    run.refresh_from_db()
+    assert run.status == "running"  # the keeper's business
+
+
+def test_a_lease_is_renewed_while_training(fake, quick_heartbeat):
+    run, claim = make_running_run()
+    before = run.lease_until
+    seen = []
+
+    def wait_for_renewal() -> None:
+        deadline = time.monotonic() + 30
+        while not seen and time.monotonic() < deadline:
+            now = TrainingRun.objects.get(pk=run.pk).lease_until
+            seen.extend([now] if now > before else [])
+            time.sleep(0.02)
+
+    fake.before_epoch[0] = wait_for_renewal
+    trainer.train(claim, Stop())
+
+    assert seen
+
+
+def test_a_database_that_is_away_for_a_moment_loses_no_epoch(fake, monkeypatch):
+    run, claim = make_running_run()
+    real, refusals = outcomes.epoch_recorded, [OperationalError("locked"), OperationalError("gone")]
+
+    def refuse_twice(*args) -> None:
+        if refusals:
+            raise refusals.pop()
+        real(*args)
+
+    monkeypatch.setattr(outcomes, "epoch_recorded", refuse_twice)
+
+    assert trainer.train(claim, Stop()) == Outcome.SUCCEEDED
+    assert run.epoch_metrics.count() == 3
+    assert refusals == []
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full."),
+        (MemoryError(), "Training needed more memory than this machine has."),
+        (RuntimeError("boom"), "Training stopped with an error (RuntimeError)."),
+    ],
+)
+def test_a_failure_has_a_sentence_for_people_and_a_traceback_for_admins(fake, error, sentence):
+    run, claim = make_running_run()
+
+    def fail() -> None:
+        raise error
+
+    fake.before_epoch[1] = fail
+
+    assert trainer.train(claim, Stop()) == Outcome.FAILED
+    run.refresh_from_db()
+    assert (run.status, run.epochs_done) == ("failed", 1)
+    assert run.error.startswith(sentence)
+    assert type(error).__name__ in run.traceback
+    assert run.finished_at is not None
+
+
+def test_a_full_disk_at_the_checkpoint_leaves_no_half_file(fake, monkeypatch):
+    def full(reader, writer, length) -> None:
+        writer.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run, claim = make_running_run()
+    monkeypatch.setattr(storage.shutil, "copyfileobj", full)
+
+    assert trainer.train(claim, Stop()) == Outcome.FAILED
+    run.refresh_from_db()
+    assert run.error.startswith("The disk is full.")
+    assert run.checkpoint == ""
+    assert names(run) == []
+    folder = Path(storage.default_storage.path(f"runs/{run.pk}/checkpoints"))
+    assert list(folder.iterdir()) == []
+
+
+def test_a_failed_export_is_no_success(fake):
+    fake.export_error = RuntimeError("the files disagree")
+    run, claim = make_running_run()
+
+    assert trainer.train(claim, Stop()) == Outcome.FAILED
+    run.refresh_from_db()
+    assert (run.status, run.artifacts) == ("failed", {})
+
+
+def test_a_receiver_that_refuses_undoes_the_success(fake):
+    from training.signals import run_succeeded
+
+    def refuse(run, **_) -> None:
+        raise ValueError("cannot register")
+
+    run, claim = make_running_run()
+    run_succeeded.connect(refuse)
+    try:
+        assert trainer.train(claim, Stop()) == Outcome.FAILED
+    finally:
+        run_succeeded.disconnect(refuse)
+
+    run.refresh_from_db()
+    assert run.status == "failed"
+    assert not run.evaluations.exists()
+    assert not hasattr(run, "model_version")
+
+
+def test_a_continued_run_starts_from_its_parents_checkpoint(fake):
+    run, claim = make_running_run()
+    trainer.train(claim, Stop())
+    run.refresh_from_db()
+    longer = runs.continue_run(run, by=run.owner, epochs=2)
+    TrainingRun.objects.filter(pk=longer.pk).update(status="running", fence=1)
+
+    assert trainer.train(Claim(longer.pk, 1), Stop()) == Outcome.SUCCEEDED
+    assert fake.found == ["epoch-00002.ckpt", "epoch-00003.ckpt"]
+    longer.refresh_from_db()
+    assert longer.epochs_done == 5
+    assert list(longer.epoch_metrics.values_list("epoch", flat=True)) == [0, 1, 2, 3, 4]
+    run.refresh_from_db()
+    assert names(run) == ["epoch-00002-fence-000001.ckpt", "epoch-00003-fence-000001.ckpt"]
+
+
+def test_progress_reaches_row_and_observer(fake, monkeypatch):
+    monkeypatch.setattr("training.services.heartbeat.PROGRESS_ROW_SECONDS", 0.0)
+    monkeypatch.setattr("training.services.heartbeat.TICK_SECONDS", 0.01)
+    run, claim = make_running_run(hyperparameters=TINY)
+    rows, epochs = [], []
+
+    def look() -> None:
+        deadline = time.monotonic() + 30
+        while not rows and time.monotonic() < deadline:
+            progress = TrainingRun.objects.get(pk=run.pk).progress
+            rows.extend([progress] if progress else [])
+
+    fake.before_epoch[1] = look
+    observer = SimpleNamespace(on_batch=lambda p: None, on_epoch=epochs.append)
+    trainer.train(claim, Stop(), observer)
+
+    assert rows[0]["stage"] == "training"
+    assert rows[0]["fraction"] == pytest.approx(1 / 3, abs=1e-4)
+    assert [metric.epoch for metric in epochs] == [0, 1, 2]
+    run.refresh_from_db()
+    assert run.progress == {}
+
+
+def test_the_factory_makes_what_the_trainer_makes(fake):
+    by_factory = make_succeeded_run()
+    run, claim = make_running_run()
+    trainer.train(claim, Stop())
+    run.refresh_from_db()
+
+    assert by_factory.artifacts.keys() == run.artifacts.keys()
+    assert by_factory.export_proof.keys() == run.export_proof.keys()
+    assert by_factory.artifacts["onnx"].keys() == run.artifacts["onnx"].keys()

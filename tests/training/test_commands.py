@@ -1,0 +1,179 @@
+"""`manage.py train`, `evaluate`, `import_dataset` and `keeper`."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from digitsite.accounts.models import User
+from tests.factories import make_dataset, make_run, make_succeeded_run
+from training.models import TrainingRun
+from training.services import datasets
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY_CHANGES = [
+    "--set=filters=4",
+    "--set=dense_units=16",
+    "--set=batch_size=32",
+    "--set=validation_share=0.25",
+]
+
+
+@pytest.fixture
+def admin(db) -> User:
+    return User.objects.create_superuser("root", password="x")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.tensorflow
+def test_train_trains_here_evaluates_and_prints_the_run(admin, capsys):
+    make_dataset()
+    call_command("train", "--recipe", "fast", "--seed", "5", *TINY_CHANGES)
+
+    run = TrainingRun.objects.get()
+    assert (run.status, run.owner, run.recipe) == ("succeeded", admin, "fast")
+    assert (run.hyperparameters["seed"], run.hyperparameters["filters"]) == (5, 4)
+    assert run.evaluations.get().status == "done"
+    out = capsys.readouterr().out
+    assert out.count("epoch ") == run.epochs
+    assert run.weights_digest in out
+    assert "accuracy" in out
+    assert f"/runs/{run.pk}/" in out
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--set=epochs=0"], "epochs: Must be at least 1, got 0."),
+        (["--set=epochs"], "expected FIELD=VALUE"),
+        (["--set=colour=red"], "no hyperparameter called 'colour'"),
+        (["--dataset=nowhere"], "There is no dataset 'nowhere'"),
+        (["--user=nobody"], "There is no user 'nobody'"),
+        (["--resume=99"], "There is no run 99"),
+    ],
+)
+def test_train_explains_what_it_cannot_do(admin, arguments, sentence):
+    make_dataset()
+    with pytest.raises(CommandError, match=sentence.replace(".", r"\.")):
+        call_command("train", *arguments)
+
+    assert not TrainingRun.objects.exists()
+
+
+@pytest.mark.django_db
+def test_train_needs_somebody_to_own_the_run():
+    make_dataset()
+    with pytest.raises(CommandError, match="There is no admin yet"):
+        call_command("train")
+
+
+@pytest.mark.django_db
+def test_queue_leaves_the_run_to_a_worker(admin, capsys):
+    make_dataset()
+    call_command("train", "--queue", "--note", "later")
+
+    run = TrainingRun.objects.get()
+    assert (run.status, run.note) == ("queued", "later")
+    assert "Queued" in capsys.readouterr().out
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.tensorflow
+@pytest.mark.processes
+def test_ctrl_c_cancels_cleanly_and_the_run_can_be_resumed(admin, child_environment):
+    make_dataset()
+    command = [sys.executable, "manage.py", "train", *TINY_CHANGES, "--set=epochs=200"]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=child_environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not TrainingRun.objects.filter(epochs_done__gte=1).exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+
+    run = TrainingRun.objects.get()
+    assert run.status == "cancelled"
+    assert process.returncode == 1
+    assert f"manage.py train --resume {run.pk}" in err
+    assert "Traceback" not in err
+    assert out.count("epoch ") == run.epochs_done < 200
+
+
+@pytest.mark.django_db
+def test_evaluate_prints_accuracy_with_interval(capsys):
+    run = make_succeeded_run()
+    call_command("evaluate", str(run.pk))
+
+    out = capsys.readouterr().out
+    assert "64 images" in out
+    assert "95 % interval" in out
+
+
+@pytest.mark.django_db
+def test_evaluate_on_another_split(capsys):
+    run = make_succeeded_run()
+    call_command("evaluate", str(run.pk), "--split", "train")
+
+    assert run.evaluations.get(split="train").count == 256
+
+
+@pytest.mark.django_db
+def test_evaluate_wants_a_run_that_has_a_model():
+    with pytest.raises(CommandError, match="There is no run 99"):
+        call_command("evaluate", "99")
+    run = make_run()
+    with pytest.raises(CommandError, match="only a succeeded run has a model"):
+        call_command("evaluate", str(run.pk))
+
+
+@pytest.mark.django_db
+def test_import_dataset_says_what_it_has(monkeypatch, capsys):
+    from tests.training.ml.synthetic import synthetic_digits
+
+    monkeypatch.setattr(
+        datasets, "load_mnist", lambda path, cache_dir: (synthetic_digits(9), f"file {path.name}")
+    )
+    call_command("import_dataset", "/somewhere/mnist.npz")
+
+    assert "256 training and 64 test images" in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+def test_import_dataset_names_a_missing_file():
+    with pytest.raises(CommandError, match="There is no file or folder /nowhere"):
+        call_command("import_dataset", "/nowhere")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.processes
+def test_the_keeper_works_until_sigterm(child_environment, redis_url):
+    from training import wakeups
+
+    environment = child_environment | {"REDIS_URL": redis_url, "KEEPER_INTERVAL_SECONDS": "0.1"}
+    run = make_run(woken_at=None)
+    before = wakeups.waiting(wakeups.TRAIN_QUEUE)
+    process = subprocess.Popen([sys.executable, "manage.py", "keeper"], cwd=ROOT, env=environment)
+    TrainingRun.objects.filter(pk=run.pk).update(cancel_requested=True)
+    deadline = time.monotonic() + 60
+    while TrainingRun.objects.get(pk=run.pk).status != "cancelled":
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.terminate()
+
+    assert process.wait(timeout=60) == 0
+    assert before is not None
