@@ -1,11 +1,11 @@
-"""The palette of site.css, by day and by night, is readable: WCAG 2.2 contrast, computed."""
+"""The palette, by day and by night, is readable: WCAG 2.2 contrast, computed."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-CSS = (Path(__file__).parents[2] / "digitsite/static/digitsite/site.css").read_text()
+CSS = (Path(__file__).parents[2] / "digitsite/static/digitsite/palette.css").read_text()
 
 # (text, ground, least ratio): 4.5 for text, 3 for the borders of controls and focus rings.
 PAIRS = [
