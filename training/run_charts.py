@@ -35,10 +35,17 @@ def curves(metrics: Sequence[EpochMetric], epochs: int) -> dict[str, Figure]:
                     "tick0": 1,
                     "dtick": max(1, round(epochs / 10)),
                 },
-                "yaxis": {"title": {"text": title}, "ticksuffix": unit, "rangemode": "normal"},
+                "yaxis": {
+                    "title": {"text": title},
+                    "ticksuffix": unit,
+                    **({} if metrics else {"range": [0, empty_top]}),
+                },
             },
         }
-        for name, title, unit in (("accuracy", "Accuracy", " %"), ("loss", "Loss", ""))
+        for name, title, unit, empty_top in (
+            ("accuracy", "Accuracy", " %", 100),
+            ("loss", "Loss", "", 1),
+        )
     }
 
 
