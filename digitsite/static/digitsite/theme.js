@@ -34,13 +34,18 @@ function choose(theme) {
   announce();
 }
 
-const before = stored();
-if (before === "dark" || before === "light") root.dataset.theme = before;
+// The Django admin keeps its choice under the same key; its "auto" is our following the system.
+function adopt(theme) {
+  if (theme === "dark" || theme === "light") root.dataset.theme = theme;
+  else delete root.dataset.theme;
+}
+
+adopt(stored());
 
 night.addEventListener("change", announce);
 addEventListener("storage", (event) => {
-  if (event.key === "theme" && event.newValue) {
-    root.dataset.theme = event.newValue;
+  if (event.key === "theme") {
+    adopt(event.newValue);
     announce();
   }
 });
