@@ -25,9 +25,7 @@ from training.admin import ReadOnly
 from training.models import Misclassification
 
 Verdict = Review.Verdict
-_THUMBNAIL = (
-    '<img src="{}" alt="" width="48" height="48" loading="lazy" style="image-rendering: pixelated">'
-)
+_THUMBNAIL = '<img src="{}" alt="" width="48" height="48" style="image-rendering: pixelated">'
 
 
 class ReviewInline(ReadOnly, admin.TabularInline):
@@ -97,10 +95,17 @@ class DrawingAdmin(VerdictActions, admin.ModelAdmin):
     list_select_related = ("author", "model")
     search_fields = ("=id", "author__username")
     date_hierarchy = "created_at"
-    exclude = ("strokes", "image")
+    fields = (
+        ("large", "thumbnail"),
+        ("label", "predicted_label", "confidence", "margin"),
+        ("status", "settled_label"),
+        ("author", "created_at", "origin", "fold"),
+        ("model", "contract_id", "latency_ms"),
+        "probabilities",
+    )
     readonly_fields = ("large", "thumbnail")
     inlines = (ReviewInline,)
-    actions = ("confirm", "relabel", "accept_model", "ambiguous", "reject")
+    actions = ("confirm", "relabel", "accept_model", "ambiguous", "reject", "rebuild")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Drawing]:
         queryset = super().get_queryset(request)
@@ -148,6 +153,12 @@ class DrawingAdmin(VerdictActions, admin.ModelAdmin):
     @admin.action(description="Reject")
     def reject(self, request: HttpRequest, queryset: QuerySet[Drawing]) -> None:
         self._record(request, queryset, Verdict.REJECT)
+
+    @admin.action(description="Compute the state from the reviews again")
+    def rebuild(self, request: HttpRequest, queryset: QuerySet[Drawing]) -> None:
+        for drawing in queryset.order_by("pk"):
+            reviews.rebuild_status(drawing)
+        self.message_user(request, "The state follows from the reviews again.", messages.SUCCESS)
 
     def _record(
         self,

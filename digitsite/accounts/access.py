@@ -7,6 +7,7 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django_htmx.http import HttpResponseClientRedirect
 
 from digitsite.accounts.roles import Capability
 
@@ -14,6 +15,9 @@ from digitsite.accounts.roles import Capability
 def _decide(request: HttpRequest, capability: Capability) -> HttpResponse | None:
     """None when allowed; the sign-in redirect for strangers; 403 for people without the right."""
     if not request.user.is_authenticated:
+        if request.htmx:  # it would follow a redirect and put the sign-in page inside the page
+            back = request.htmx.current_url_abs_path or "/"
+            return HttpResponseClientRedirect(redirect_to_login(back).url)
         return redirect_to_login(request.get_full_path())
     if not request.user.can(capability):
         raise PermissionDenied(f"Your roles do not include the right to {capability}.")

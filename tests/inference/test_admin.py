@@ -102,6 +102,16 @@ def test_a_bulk_relabel_without_a_digit_says_so(client, ada):
     assert not Review.objects.exists()
 
 
+def test_the_state_is_computed_again_after_another_number_is_required(client, ada, settings):
+    settings.REVIEWS_REQUIRED = 2
+    drawing = make_drawing()
+    act(client, "inference_drawing", "reject", [drawing])
+    settings.REVIEWS_REQUIRED = 1
+    act(client, "inference_drawing", "rebuild", [drawing])
+    drawing.refresh_from_db()
+    assert drawing.status == "rejected"
+
+
 @pytest.mark.parametrize("action", ["model_error", "ambiguous", "label_wrong"])
 def test_bulk_verdicts_on_misclassified_images(client, ada, action):
     row = make_misclassification()

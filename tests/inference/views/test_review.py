@@ -135,3 +135,9 @@ def test_others_do_not_review(client, role):
     assert judge(client, drawing, "confirm").status_code == 403
     assert client.post(reverse("review_undo")).status_code == 403
     assert not Review.objects.exists()
+
+
+def test_a_stranger_is_sent_to_sign_in_and_back_by_htmx_too(client):
+    headers = HTMX | {"HX-Current-URL": "http://testserver/review/"}
+    response = client.post(reverse("review_verdict"), {}, headers=headers)
+    assert response["HX-Redirect"] == f"{reverse('login')}?next=/review/"
