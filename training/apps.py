@@ -5,3 +5,6 @@ class TrainingConfig(AppConfig):
     """Data sets, training runs, evaluations and the analysis of errors."""
 
     name = "training"
+
+    def ready(self) -> None:
+        from training import checks  # noqa: F401  (registers itself)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from django.core.files import File
@@ -58,6 +59,21 @@ def names_in(folder: str) -> list[str]:
 def delete(names: Iterable[str]) -> None:
     for name in names:
         default_storage.delete(name)
+
+
+def drop_unfinished(folder: str) -> None:
+    """Remove what processes that died while storing left in a folder that is ours alone.
+
+    The folder goes too if nothing is left in it.
+    """
+    try:
+        local = Path(default_storage.path(folder))
+    except NotImplementedError:
+        return  # an object appears whole or not at all
+    for part in local.glob(".*.part"):
+        part.unlink(missing_ok=True)
+    with suppress(OSError):
+        local.rmdir()
 
 
 def sha256_of(path: Path) -> str:

@@ -14,6 +14,8 @@ from digitsite.accounts.models import User
 from tests.factories import make_dataset, make_run, make_succeeded_run
 from training.models import TrainingRun
 from training.services import datasets
+from training.services.claims import claim_next
+from training.services.trainer import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY_CHANGES = [
@@ -44,6 +46,20 @@ def test_train_trains_here_evaluates_and_prints_the_run(admin, capsys):
     assert run.weights_digest in out
     assert "accuracy" in out
     assert f"/runs/{run.pk}/" in out
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_worker_can_be_quicker_than_the_command_that_trains_here(admin, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "training.wakeups.wake_trainer", lambda: seen.append(claim_next("a worker")) or True
+    )
+    monkeypatch.setattr("training.management.commands.train.train", lambda *_, **__: Outcome.LOST)
+    make_dataset()
+    with pytest.raises(CommandError, match="in other hands"):
+        call_command("train")
+
+    assert seen == [None]
 
 
 @pytest.mark.django_db

@@ -12,6 +12,7 @@ from training import wakeups
 from training.models import Evaluation, RunEvent, TrainingRun
 from training.services import failure_sentences
 from training.services.run_log import announce_state, log_event
+from training.services.workspace import sweep
 
 logger = logging.getLogger("training.keeper")
 
@@ -31,6 +32,7 @@ def tick() -> None:
         _move(run, now, Status.CANCELLED, "Cancelled. It can be resumed.")
     _wake_trainers(now)
     _wake_evaluators(now)
+    sweep()
 
 
 def release(worker: str, *, out_of_memory: bool) -> None:

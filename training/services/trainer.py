@@ -2,29 +2,27 @@
 
 import logging
 import os
-import shutil
-import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from training import crash_points, storage
+from training import crash_points
 from training.ml.hyperparameters import Hyperparameters
 from training.models import EpochMetric, RunEvent, TrainingRun
-from training.services import checkpoints, outcomes
+from training.services import outcomes, run_files
 from training.services.claims import Claim, ClaimLost
 from training.services.datasets import load_digits
 from training.services.failure_sentences import sentence_for
 from training.services.heartbeat import Heartbeat, Stop
 from training.services.machine import environment
 from training.services.run_log import log_event
+from training.services.workspace import sweep, workspace
 
 logger = logging.getLogger("training.run")
 T = TypeVar("T")
@@ -65,13 +63,16 @@ def train(claim: Claim, stop: Stop, observer: Observer | None = None) -> Outcome
 
 
 def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Outcome:
-    run = TrainingRun.objects.select_related("dataset").get(pk=claim.run_id)
+    run = _insist(
+        heartbeat, lambda: TrainingRun.objects.select_related("dataset").get(pk=claim.run_id)
+    )
     _insist(heartbeat, lambda: outcomes.started(claim, environment()))
     hyperparameters = Hyperparameters(**run.hyperparameters)
     digits = load_digits(run.dataset)
 
-    with _workspace(claim) as folder:
-        checkpoints.fetch(run.checkpoint, folder / "checkpoints")
+    sweep()
+    with workspace(claim) as folder:
+        run_files.fetch_checkpoints(run.checkpoint, folder / "checkpoints")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # it greets everybody, at length
         from training.ml.fit import fit
 
@@ -80,7 +81,7 @@ def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Out
             hyperparameters, digits, checkpoint_dir=folder / "checkpoints", monitor=monitor
         )
         for note in result.notes:
-            log_event(claim.run_id, claim.fence, note, RunEvent.Level.WARNING)
+            _insist(heartbeat, partial(_warn, claim, note))
         if not result.completed:
             return _stopped(claim, heartbeat)
 
@@ -90,16 +91,7 @@ def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Out
 
         exported = export(result.model, digits, folder / "export")
         crash_points.reached("after-export")
-        artifacts = {
-            kind: {
-                "name": f"runs/{claim.run_id}/{claim.fence}/{file.path.name}",
-                "sha256": file.sha256,
-                "bytes": file.bytes,
-            }
-            for kind, file in exported.files.items()
-        }
-        for kind, file in exported.files.items():
-            storage.store(artifacts[kind]["name"], file.path)
+        artifacts = run_files.store_artifacts(claim, exported.files)
         crash_points.reached("after-artifacts-stored")
 
     proof = vars(exported.proof)
@@ -111,6 +103,7 @@ def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Out
         ),
     )
     crash_points.reached("after-success")
+    run_files.drop_other_artifacts(claim)
     return Outcome.SUCCEEDED
 
 
@@ -122,6 +115,10 @@ def _stopped(claim: Claim, heartbeat: Heartbeat) -> Outcome:
         return Outcome.CANCELLED
     _insist(heartbeat, lambda: outcomes.handed_back(claim))
     return Outcome.HANDED_BACK
+
+
+def _warn(claim: Claim, note: str) -> None:
+    log_event(claim.run_id, claim.fence, note, RunEvent.Level.WARNING)
 
 
 class _Monitor:
@@ -158,7 +155,7 @@ class _Monitor:
         crash_points.reached("before-checkpoint-stored")
         if self.heartbeat.lost:
             raise ClaimLost(str(self.claim))
-        name = checkpoints.store(self.claim, checkpoint)
+        name = run_files.store_checkpoint(self.claim, checkpoint)
         crash_points.reached("after-checkpoint-stored")
         metric = EpochMetric(
             run_id=self.claim.run_id,
@@ -174,7 +171,7 @@ class _Monitor:
         _insist(self.heartbeat, lambda: outcomes.epoch_recorded(self.claim, metric, name))
         self.heartbeat.renewed()
         crash_points.reached("after-epoch-recorded")
-        checkpoints.drop_older(self.claim.run_id, name)
+        run_files.drop_older_checkpoints(self.claim, name)
         if self.observer:
             self.observer.on_epoch(metric)
 
@@ -196,15 +193,3 @@ def _insist(heartbeat: Heartbeat, write: Callable[[], T]) -> T:
             if heartbeat.lost:
                 raise ClaimLost(str(heartbeat.claim)) from error
             time.sleep(0.5)
-
-
-@contextmanager
-def _workspace(claim: Claim) -> Iterator[Path]:
-    """A private folder for one claim, gone afterwards; those of earlier, dead claims go first."""
-    parent = settings.HOME / "work"
-    parent.mkdir(parents=True, exist_ok=True)
-    for stale in parent.glob(f"run-{claim.run_id}-fence-*"):
-        shutil.rmtree(stale, ignore_errors=True)
-    prefix = f"run-{claim.run_id}-fence-{claim.fence}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as path:
-        yield Path(path)

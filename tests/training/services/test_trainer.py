@@ -18,6 +18,7 @@ from training.services import outcomes, runs, trainer
 from training.services.claims import Claim
 from training.services.heartbeat import Stop
 from training.services.trainer import Outcome
+from training.services.workspace import sweep, workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -294,6 +295,33 @@ def test_a_continued_run_starts_from_its_parents_checkpoint(fake):
     assert list(longer.epoch_metrics.values_list("epoch", flat=True)) == [0, 1, 2, 3, 4]
     run.refresh_from_db()
     assert names(run) == ["epoch-00002-fence-000001.ckpt", "epoch-00003-fence-000001.ckpt"]
+
+
+def test_what_dead_trainers_left_is_swept_away(fake, tmp_path):
+    dead, _ = make_running_run()
+    (tmp_path / "work" / f"run-{dead.pk}-fence-1-abc").mkdir(parents=True)
+    for name in (f"{dead.pk}/checkpoints/.epoch-00001.ckpt.9.part", f"{dead.pk}/1/model.onnx"):
+        left = Path(storage.default_storage.path(f"runs/{name}"))
+        left.parent.mkdir(parents=True)
+        left.write_bytes(b"half")
+    TrainingRun.objects.filter(pk=dead.pk).update(fence=2)
+
+    assert trainer.train(Claim(dead.pk, 2), Stop()) == Outcome.SUCCEEDED
+    assert not list((tmp_path / "work").iterdir())
+    kept = {p.name for p in Path(storage.default_storage.path(f"runs/{dead.pk}")).rglob("*.*")}
+    assert not [name for name in kept if name.endswith(".part")]
+    assert storage.names_in(f"runs/{dead.pk}/1") == []
+    assert len(storage.names_in(f"runs/{dead.pk}/2")) == 3
+
+
+def test_the_sweep_leaves_a_live_trainers_folder_alone(fake, tmp_path):
+    run, claim = make_running_run()
+    with workspace(claim) as folder:
+        sweep()
+        assert folder.exists()
+        TrainingRun.objects.filter(pk=run.pk).update(fence=2)
+        sweep()
+        assert not folder.exists()
 
 
 def test_progress_reaches_row_and_observer(fake, monkeypatch):

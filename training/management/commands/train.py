@@ -3,9 +3,12 @@
 import logging
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import pydantic
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from digitsite.accounts.models import User
 from training import selectors
@@ -15,7 +18,7 @@ from training.ml.hyperparameters import Hyperparameters, describe_errors
 from training.ml.recipes import DEFAULT_RECIPE, RECIPES
 from training.models import EpochMetric, TrainingRun
 from training.services import evaluations, runs
-from training.services.claims import claim_run, worker_name
+from training.services.claims import Claim, claim_run, worker_name
 from training.services.datasets import import_mnist
 from training.services.heartbeat import Stop
 from training.services.trainer import Outcome, train
@@ -44,14 +47,20 @@ class Command(BaseCommand):
         parser.add_argument("--queue", action="store_true", help="Leave it to a training worker.")
 
     def handle(self, *, queue: bool, resume: int | None, **options) -> None:
-        run = self._resumed(resume) if resume else self._created(**options)
+        make = self._resumed(resume) if resume else self._new(**options)
+        # Claimed in the transaction that queues it: no worker of a running site is quicker.
+        with transaction.atomic():
+            run = make()
+            claim = None if queue else claim_run(run.pk, worker_name())
         # The same events as in a worker's log; here they would only repeat what is printed.
         logging.getLogger("training.run").setLevel(logging.WARNING)
         self.stdout.write(f"Run {run.pk}: {run.recipe} on {run.dataset}, page: /runs/{run.pk}/")
         if queue:
             self.stdout.write("Queued; a training worker will take it.")
             return
-        outcome = self._train(run)
+        if claim is None:
+            raise CommandError(f"Run {run.pk} is in other hands: a worker was quicker.")
+        outcome = self._train(claim)
         run.refresh_from_db()
         if outcome == Outcome.CANCELLED:
             raise CommandError(
@@ -65,7 +74,8 @@ class Command(BaseCommand):
         self.stdout.write(describe(evaluation))
         self.stdout.write(f"run: /runs/{run.pk}/")
 
-    def _created(self, *, recipe, seed, dataset, changes, user, note, **_) -> TrainingRun:
+    def _new(self, *, recipe, seed, dataset, changes, user, note, **_) -> Callable[[], TrainingRun]:
+        """Everything that may be wrong or slow first; then only the row is left to make."""
         values = RECIPES[recipe].hyperparameters.model_dump()
         for change in changes:
             field, equals, value = change.partition("=")
@@ -86,7 +96,8 @@ class Command(BaseCommand):
             on = find_dataset(dataset) if dataset else selectors.default_dataset() or import_mnist()
         except MnistUnavailable as error:
             raise CommandError(str(error)) from None
-        return runs.create_run(
+        return partial(
+            runs.create_run,
             owner=self._owner(user),
             dataset=on,
             recipe=recipe,
@@ -94,16 +105,20 @@ class Command(BaseCommand):
             note=note,
         )
 
-    def _resumed(self, pk: int) -> TrainingRun:
+    def _resumed(self, pk: int) -> Callable[[], TrainingRun]:
         run = TrainingRun.objects.filter(pk=pk).first()
         if run is None:
             raise CommandError(f"There is no run {pk}.")
-        if run.status != TrainingRun.Status.QUEUED:
-            try:
-                runs.resume_run(run, by=None)
-            except runs.RunError as error:
-                raise CommandError(str(error)) from None
-        return run
+
+        def resume() -> TrainingRun:
+            if run.status != TrainingRun.Status.QUEUED:
+                try:
+                    runs.resume_run(run, by=None)
+                except runs.RunError as error:
+                    raise CommandError(str(error)) from None
+            return run
+
+        return resume
 
     def _owner(self, username: str | None) -> User:
         if username:
@@ -116,10 +131,7 @@ class Command(BaseCommand):
             raise CommandError("There is no admin yet: manage.py createsuperuser, or use --user.")
         return owner
 
-    def _train(self, run: TrainingRun) -> Outcome:
-        claim = claim_run(run.pk, worker_name())
-        if claim is None:
-            raise CommandError(f"Run {run.pk} is in other hands: a worker was quicker.")
+    def _train(self, claim: Claim) -> Outcome:
         stop = Stop()
         bar = _ProgressBar(self.stdout, live=sys.stderr.isatty())
         before = {
