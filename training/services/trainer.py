@@ -1,7 +1,6 @@
 """Trains one claimed run from its last checkpoint to its end, whatever the end is."""
 
 import logging
-import os
 import time
 import traceback
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from django.db import InterfaceError, OperationalError, connection
 from training import crash_points
 from training.ml.hyperparameters import Hyperparameters
 from training.models import EpochMetric, RunEvent, TrainingRun
-from training.services import outcomes, run_files
+from training.services import outcomes, run_files, tensorflow_loading
 from training.services.claims import Claim, ClaimLost
 from training.services.datasets import load_digits
 from training.services.failure_sentences import sentence_for
@@ -73,7 +72,7 @@ def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Out
     sweep()
     with workspace(claim) as folder:
         run_files.fetch_checkpoints(run.checkpoint, folder / "checkpoints")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # it greets everybody, at length
+        tensorflow_loading.load()
         from training.ml.fit import fit
 
         monitor = _Monitor(claim, heartbeat, observer)

@@ -66,6 +66,7 @@ def fake(monkeypatch, settings, tmp_path) -> FakeTraining:
     training = FakeTraining()
     monkeypatch.setattr("training.ml.fit.fit", training.fit)
     monkeypatch.setattr("training.ml.export.export", training.export)
+    monkeypatch.setattr("training.services.tensorflow_loading.load", lambda: None)
     return training
 
 
