@@ -1,5 +1,6 @@
 """The web process: Gradio's studio behind its gate, and Django for everything else."""
 
+import asyncio
 import os
 from contextlib import asynccontextmanager
 
@@ -44,4 +45,17 @@ def build() -> Gate:
     return Gate(site, prefix=STUDIO_PREFIX)
 
 
-application = build()
+async def _build() -> Gate:
+    return build()
+
+
+def _application() -> Gate:
+    """Built inside an event loop: without one, Gradio makes several and leaves them open."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(_build())
+    return build()
+
+
+application = _application()

@@ -38,7 +38,10 @@ async def in_database_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kw
 
 def _run(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     close_old_connections()
-    return work(*args, **kwargs)
+    try:
+        return work(*args, **kwargs)
+    finally:
+        close_old_connections()
 
 
 def close_database_threads() -> None:

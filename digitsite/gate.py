@@ -138,9 +138,7 @@ def is_allowed(method: str, path: str) -> bool:
     """Whether the studio needs this route; `path` is what follows the prefix."""
     if ".." in path:
         return False
-    return any(
-        method in methods and pattern.fullmatch(path) for methods, pattern in ALLOWED_ROUTES
-    )
+    return any(method in methods and pattern.fullmatch(path) for methods, pattern in ALLOWED_ROUTES)
 
 
 def identify(cookie_header: str) -> User | None:

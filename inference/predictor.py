@@ -7,6 +7,7 @@ switch: until the new version is loaded and has answered once, the old one goes 
 
 import hashlib
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -85,7 +86,7 @@ class Predictor:
         self._sessions: OrderedDict[str, onnxruntime.InferenceSession] = OrderedDict()
         self._sessions_lock = threading.Lock()
         self._refresh_lock = threading.Lock()
-        self._checked_at = -FOLLOW_SECONDS
+        self._checked_at = -math.inf
         self._follower: threading.Thread | None = None
         self._stop = threading.Event()
 
@@ -100,7 +101,7 @@ class Predictor:
 
     async def apredict_images(self, images: np.ndarray) -> Prediction:
         """`predict_images` for asynchronous code: the database is asked in a thread of its own."""
-        if self._follower is None:
+        if self._must_ask():
             await in_database_thread(self._refresh_if_due)
         return self._answer(self._served_or_raise(), images)
 
@@ -144,6 +145,14 @@ class Predictor:
             self._stop.set()
             follower.join()
 
+    def forget(self) -> None:
+        """Start again from nothing, as a new process would."""
+        self.stop_following()
+        with self._refresh_lock, self._sessions_lock:
+            self._production, self._problem = None, None
+            self._sessions.clear()
+            self._checked_at = -math.inf
+
     def refresh(self) -> None:
         """Serve the newest promotion; go on with the former one when that fails."""
         with self._refresh_lock:
@@ -173,9 +182,13 @@ class Predictor:
         logger.info("serving model %s", version)
 
     def _current(self) -> _Served:
-        if self._follower is None:
+        if self._must_ask():
             self._refresh_if_due()
         return self._served_or_raise()
+
+    def _must_ask(self) -> bool:
+        """Nobody follows, or the follower has only just started."""
+        return self._follower is None or self._checked_at == -math.inf
 
     def _served_or_raise(self) -> _Served:
         served = self._production

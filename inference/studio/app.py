@@ -32,8 +32,7 @@ class Canvas(gr.HTML):
             value=[],
             html_template=PAGE.read_text(encoding="utf-8"),
             js_on_load=(
-                f'import("{module}").then('
-                "(studio) => studio.start({ element, props, trigger }));"
+                f'import("{module}").then((studio) => studio.start({{ element, props, trigger }}));'
             ),
             apply_default_css=False,
             elem_id="studio",

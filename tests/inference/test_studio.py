@@ -1,0 +1,164 @@
+"""The studio's named endpoints, through the whole web application."""
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from django.test import Client
+from PIL import Image
+from starlette.testclient import TestClient
+
+from digitsite.accounts.roles import Role
+from inference.models import Drawing
+from inference.services.promotion import promote
+from tests.factories import make_user
+from tests.inference.rows import make_version
+from training.ml.preprocess import strokes_to_image
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+STROKES = [[[0.1, 0.1, 0], [0.9, 0.9, 100]]]
+
+
+@pytest.fixture
+def production():
+    version = make_version()
+    promote(version, by=None, reason="first")
+    return version
+
+
+@pytest.fixture
+def ada():
+    return make_user(Role.DRAWER, "ada")
+
+
+@pytest.fixture
+def site(ada):
+    """The web application with its lifespan, asked by Ada."""
+    from digitsite.asgi import application
+
+    browser = Client()
+    browser.force_login(ada, backend="digitsite.accounts.backends.RoleBackend")
+    with TestClient(application, base_url="http://localhost") as client:
+        client.cookies.set("sessionid", browser.cookies["sessionid"].value)
+        yield client
+
+
+def call(site, name: str, *data):
+    return site.post(f"/studio/gradio_api/run/{name}", json={"data": list(data)})
+
+
+def picture() -> str:
+    paper = np.full((90, 60), 255, np.uint8)
+    paper[20:70, 27:33] = 0
+    buffer = io.BytesIO()
+    Image.fromarray(paper).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def test_predict_answers_with_what_the_model_saw(production, site):
+    (answer,) = call(site, "predict", STROKES).json()["data"]
+    assert answer["image"] == strokes_to_image(STROKES).tolist()
+    assert answer["model"] == str(production)
+    assert len(answer["probabilities"]) == 10
+    assert answer["label"] == int(np.argmax(answer["probabilities"])) == answer["candidates"][0]
+    assert answer["confidence"] == max(answer["probabilities"])
+    assert answer["sure"] == (answer["confidence"] >= 0.6)
+
+
+def test_a_picture_is_read_with_and_without_its_data_prefix(production, site):
+    bare = call(site, "predict_picture", picture()).json()["data"]
+    data = call(site, "predict_picture", "data:image/png;base64," + picture()).json()["data"]
+    assert bare[0]["probabilities"] == data[0]["probabilities"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code"),
+    [
+        ("predict", [[]], "empty"),
+        ("predict", [None], "malformed"),
+        ("predict", ["x"], "malformed"),
+        ("predict", [[[[0.1, "y"]]]], "malformed"),
+        ("predict", [[[[0.1, 1e9]]]], "out_of_range"),
+        ("predict", [[[[0.1, 0.1]] * 20_001]], "too_long"),
+        ("predict_picture", ["not base64!"], "malformed"),
+        ("predict_picture", [base64.b64encode(b"GIF89a").decode()], "unsupported"),
+        ("predict_picture", [7], "malformed"),
+        ("submit", [STROKES, 10], "label"),
+        ("submit", [STROKES, "7"], "label"),
+        ("submit", [[], 7], "empty"),
+        ("submit_picture", ["", 7], "unsupported"),
+    ],
+)
+def test_what_cannot_be_read_is_said_with_a_stable_code(production, site, name, data, code):
+    error = call(site, name, *data).json()
+    assert error["title"] == code
+    assert error["error"].endswith(".")
+    assert not Drawing.objects.exists()
+
+
+def test_without_a_model_the_studio_says_what_to_do(site):
+    error = call(site, "status").json()
+    assert error["title"] == "no_model"
+    assert "promote it under Models" in error["error"]
+
+
+def test_the_status_names_the_model(production, site):
+    assert call(site, "status").json()["data"][0]["model"] == str(production)
+
+
+def test_submit_stores_under_the_name_of_who_is_signed_in(production, site, ada):
+    make_user(Role.DRAWER, "eve")
+    (saved,) = call(site, "submit", STROKES, 7).json()["data"]
+    drawing = Drawing.objects.get()
+    assert (drawing.author, drawing.label, drawing.strokes) == (ada, 7, STROKES)
+    assert saved["url"] == f"/drawings/{drawing.pk}/"
+    assert saved["drawing"] == drawing.pk
+
+
+def test_an_identity_given_by_the_client_is_ignored(production, site, ada):
+    make_user(Role.DRAWER, "eve")
+    body = {"data": [STROKES, 7], "username": "eve", "session_hash": "eve", "request": {}}
+    site.post("/studio/gradio_api/run/submit", json=body, headers={"X-Username": "eve"})
+    assert [drawing.author for drawing in Drawing.objects.all()] == [ada]
+
+
+def test_a_picture_can_be_submitted(production, site):
+    assert call(site, "submit_picture", picture(), 1).status_code == 200
+    assert Drawing.objects.get().origin == Drawing.Origin.UPLOAD
+
+
+def test_the_page_asks_nobody_else_for_anything(site):
+    """Links in prose are fine; sources, fonts, styles and scripts of other hosts are not."""
+    page = site.get("/studio/").text
+    config = json.loads(page.split("window.gradio_config = ")[1].split(";</script>")[0])
+    assert config["stylesheets"] == []
+    assert config["analytics_enabled"] is False
+    assert config["username"] == "ada"
+    theme = site.get("/studio/theme.css").text
+    assert "http" not in theme.replace("http://www.w3.org/", "")
+
+
+def test_gradio_adds_no_cors_headers_of_its_own(production, site):
+    response = site.get("/studio/", headers={"Origin": "http://evil.example"})
+    assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+def test_no_endpoint_is_queued_and_no_state_is_kept(site):
+    config = site.get("/studio/config").json()
+    assert {one["api_name"] for one in config["dependencies"]} == {
+        "predict",
+        "predict_picture",
+        "submit",
+        "submit_picture",
+        "status",
+    }
+    assert not any(one["queue"] for one in config["dependencies"])
+    assert not any(one["type"] == "state" for one in config["components"])
+
+
+def test_django_answers_beside_the_studio(site):
+    assert site.get("/draw/").status_code == 200
+    assert site.get("/nothing/").status_code == 404
