@@ -24,8 +24,6 @@ class DigitsiteAdminSite(AdminSite):
 
     def login(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
         """There is one sign-in page; people who are signed in and may not administer get a 403."""
-        from django.contrib.auth.views import redirect_to_login  # needs the apps to be loaded
-
         if request.user.is_authenticated and not self.has_permission(request):
             raise PermissionDenied("Your roles do not include the right to administer.")
         wanted = request.GET.get("next") or reverse("admin:index")

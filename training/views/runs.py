@@ -74,7 +74,15 @@ def _prefilled(request: HttpRequest) -> LaunchForm:
     recipe = request.GET.get("recipe", DEFAULT_RECIPE)
     if recipe not in RECIPES:
         raise Http404(f"There is no recipe called {recipe}.")
-    return LaunchForm.prefilled(recipe=recipe, dataset=selectors.default_dataset())
+    return LaunchForm.prefilled(recipe=recipe, dataset=_wanted_dataset(request))
+
+
+def _wanted_dataset(request: HttpRequest) -> Dataset | None:
+    """The dataset of ?dataset=, which a dataset's page links with; else the usual one."""
+    wanted = request.GET.get("dataset", "")
+    if wanted.isascii() and wanted.isdigit():
+        return get_object_or_404(Dataset, pk=wanted)
+    return selectors.default_dataset()
 
 
 @never_cache

@@ -148,3 +148,14 @@ def test_launching_from_a_dataset_is_offered_to_researchers_only(client):
     for role, offered in ((Role.DRAWER, False), (Role.RESEARCHER, True)):
         client.force_login(make_user(role))
         assert (reverse("run_new") in client.get(page_url).content.decode()) is offered
+
+
+def test_training_from_a_dataset_chooses_it_on_the_form(client):
+    make_dataset(seed=1, kind="mnist")
+    chosen = make_dataset(seed=2)
+    client.force_login(make_user(Role.RESEARCHER))
+    page = client.get(reverse("dataset", args=[chosen.pk])).content.decode()
+    link = re.search(rf'href="({reverse("run_new")}\?[^"]+)"', page).group(1)
+    form = client.get(link).content.decode()
+    assert re.search(rf'<option value="{chosen.pk}"\s+selected', form)
+    assert client.get(f"{reverse('run_new')}?dataset=9999").status_code == 404
