@@ -13,7 +13,7 @@ from digitsite.accounts.roles import Role
 from tests.training.ml.synthetic import synthetic_digits
 from training import storage
 from training.ml.hyperparameters import Hyperparameters
-from training.models import Dataset, EpochMetric, TrainingRun
+from training.models import Dataset, EpochMetric, Evaluation, TrainingRun
 from training.services import evaluations, outcomes, runs
 from training.services.claims import Claim, claim_run
 from training.services.datasets import add_dataset
@@ -99,34 +99,39 @@ def make_succeeded_run(*, evaluated: bool = False, **fields) -> TrainingRun:
     """
     run, claim = make_running_run(**fields)
     record_epochs(claim, run.epochs)
+    evaluation = finish_run(claim)
+    if evaluated:
+        evaluations.evaluate(evaluation.pk)
+    run.refresh_from_db()
+    return run
+
+
+def finish_run(claim: Claim) -> Evaluation:
+    """Ends a claimed run as a success, with the ONNX file of block_reader_onnx."""
     with tempfile.TemporaryDirectory() as folder:
         artifacts = {}
         for kind, content in (
             ("onnx", block_reader_onnx()),
-            ("keras", b"keras " + str(run.pk).encode()),
-            ("h5", b"h5 " + str(run.pk).encode()),
+            ("keras", b"keras " + str(claim.run_id).encode()),
+            ("h5", b"h5 " + str(claim.run_id).encode()),
         ):
             path = Path(folder) / f"model.{kind}"
             path.write_bytes(content)
-            name = f"runs/{run.pk}/{claim.fence}/model.{kind}"
+            name = f"runs/{claim.run_id}/{claim.fence}/model.{kind}"
             storage.store(name, path)
             artifacts[kind] = {
                 "name": name,
                 "sha256": storage.sha256_of(path),
                 "bytes": len(content),
             }
-    evaluation = outcomes.succeeded(
+    return outcomes.succeeded(
         claim,
-        weights_digest=f"{run.pk:064x}",
+        weights_digest=f"{claim.run_id:064x}",
         artifacts=artifacts,
         export_proof={"images": 64}
         | {f"{kind}_label_agreement": 1.0 for kind in ("keras", "h5", "onnx")}
         | {f"{kind}_max_abs_dp": 1e-7 for kind in ("keras", "h5", "onnx")},
     )
-    if evaluated:
-        evaluations.evaluate(evaluation.pk)
-    run.refresh_from_db()
-    return run
 
 
 @lru_cache(maxsize=1)

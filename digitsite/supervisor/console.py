@@ -56,7 +56,12 @@ class Console:
         step = Step(self, name)
         if self.live:
             self._rewrite(f"  {self._glyph('·', '.')} {name:<{NAME_WIDTH}}...")
-        yield step
+        try:
+            yield step
+        except BaseException:
+            if self.live:
+                self._write(ERASE_LINE)
+            raise
         self.done(name, step.detail, time.monotonic() - step.began)
 
     def done(self, name: str, detail: str, seconds: float = 0) -> None:

@@ -4,7 +4,12 @@ import os
 import subprocess
 import sys
 
+from pathlib import Path
+
 import pytest
+from django.conf import settings
+
+from tests.digitsite.settings_names import names_read_by_settings
 
 
 def _import_settings(**environment: str) -> subprocess.CompletedProcess:
@@ -36,3 +41,9 @@ def test_a_value_that_is_not_understood_stops_the_start_and_is_named(name, value
 
 def test_settings_of_the_tests_load_as_they_are():
     assert _import_settings().stdout.split() == ["False", "False"]
+
+
+def test_docs_name_every_variable_that_the_settings_read_and_no_other():
+    text = (Path(settings.BASE_DIR) / "docs" / "settings.md").read_text()
+    documented = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
+    assert documented == names_read_by_settings()

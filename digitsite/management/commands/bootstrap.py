@@ -1,4 +1,6 @@
-from django.core.management.base import BaseCommand, CommandError
+import sys
+
+from django.core.management.base import BaseCommand
 
 from digitsite import bootstrap
 from digitsite.supervisor.console import Console
@@ -31,6 +33,7 @@ class Command(BaseCommand):
             if not options["prepare"]:
                 bootstrap.first_model(console)
         except (bootstrap.BootstrapError, MnistUnavailable, PromotionError) as error:
-            raise CommandError(str(error)) from None
+            Console(sys.stderr).failure(str(error))
+            raise SystemExit(1) from None
         except KeyboardInterrupt:
             raise SystemExit(130) from None

@@ -1,5 +1,8 @@
-from django.core.management.base import BaseCommand, CommandError
+import sys
 
+from django.core.management.base import BaseCommand
+
+from digitsite.supervisor.console import Console
 from digitsite.supervisor.preflight import CannotStart
 from digitsite.supervisor.site import run_site
 
@@ -12,4 +15,5 @@ class Command(BaseCommand):
         try:
             run_site()
         except CannotStart as refusal:
-            raise CommandError(str(refusal)) from None
+            Console(sys.stderr).failure(str(refusal))
+            raise SystemExit(1) from None
