@@ -17,6 +17,8 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from digitsite.accounts.roles import Capability, Role
+from digitsite.accounts.tokens import create_token
+from digitsite.api import api
 from tests.factories import make_run, make_user
 from tests.inference.gradio_routes import gradio_routes
 from tests.inference.rows import make_drawing, make_misclassification, make_version
@@ -68,6 +70,8 @@ TABLE = [
     Row("dashboard", Capability.BROWSE),
     Row("account", SIGNED_IN),
     Row("password_change", SIGNED_IN),
+    Row("token_create", SIGNED_IN, method="post", ok=_statuses(201), data={"name": "mine"}),
+    Row("token_revoke", SIGNED_IN, lambda w: {"pk": 0}, method="post", ok=_statuses(404)),
     Row("datasets", Capability.BROWSE),
     Row("dataset", Capability.BROWSE, _dataset),
     Row("dataset_image", Capability.BROWSE, lambda w: _picture(w) | {"index": 0}),
@@ -117,14 +121,14 @@ TABLE = [
 
 
 def url_names() -> set[str]:
-    """The name of every URL outside the Django admin, which is walked by itself."""
+    """The name of every URL but the Django admin's and the API's, which have their own walks."""
 
     def walk(patterns, prefix: str):
         for pattern in patterns:
             route = prefix + str(pattern.pattern)
             if isinstance(pattern, URLPattern):
                 yield pattern.name or route
-            elif getattr(pattern, "namespace", None) != "admin":
+            elif getattr(pattern, "namespace", None) not in ("admin", "api"):
                 yield from walk(pattern.url_patterns, route)
 
     return set(walk(get_resolver().url_patterns, ""))
@@ -196,6 +200,79 @@ def test_everybody_gets_what_the_table_says(role):
         if row.name == "run_cancel":
             runs.TrainingRun.objects.filter(cancel_requested=True).update(cancel_requested=False)
     assert not list(filter(None, complaints))
+
+
+# (method, route) -> (who may, what they get). Keys in the route are filled in from the world.
+API: dict[tuple[str, str], tuple[Capability, frozenset[int]]] = {
+    ("get", "/datasets"): (Capability.BROWSE, _statuses(200)),
+    ("get", "/datasets/{pk}"): (Capability.BROWSE, _statuses(200)),
+    ("get", "/runs"): (Capability.BROWSE, _statuses(200)),
+    ("post", "/runs"): (Capability.LAUNCH_RUNS, _statuses(201)),
+    ("get", "/runs/{pk}"): (Capability.BROWSE, _statuses(200)),
+    ("get", "/runs/{pk}/epochs"): (Capability.BROWSE, _statuses(200)),
+    ("get", "/runs/{pk}/events"): (Capability.BROWSE, _statuses(200)),
+    ("post", "/runs/{pk}/cancel"): (Capability.MANAGE_RUNS, _statuses(409)),
+    ("post", "/runs/{pk}/resume"): (Capability.MANAGE_RUNS, _statuses(409)),
+    ("get", "/evaluations"): (Capability.BROWSE, _statuses(200)),
+    ("get", "/evaluations/{pk}"): (Capability.BROWSE, _statuses(200)),
+    ("post", "/predict"): (Capability.DRAW, _statuses(422)),
+    ("get", "/models"): (Capability.BROWSE, _statuses(200)),
+    ("get", "/models/{number}"): (Capability.BROWSE, _statuses(200)),
+    ("get", "/models/{number}/files/{format}"): (Capability.DOWNLOAD_MODELS, _statuses(200)),
+    ("post", "/models/{number}/promote"): (Capability.PROMOTE_MODELS, _statuses(422)),
+    ("get", "/drawings"): (Capability.DRAW, _statuses(200)),
+    ("post", "/drawings"): (Capability.DRAW, _statuses(422)),
+    ("get", "/drawings/{pk}"): (Capability.DRAW, _statuses(200)),
+    ("post", "/drawings/{pk}/review"): (Capability.REVIEW, _statuses(422)),
+}
+
+
+def test_every_api_route_is_in_the_table():
+    paths = api.get_openapi_schema()["paths"]
+    routes = {(method, path) for path, methods in paths.items() for method in methods}
+    assert routes == {(method, "/api/v1" + route) for method, route in API}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("with_token", [True, False], ids=["token", "session"])
+@pytest.mark.parametrize("role", ROLES)
+def test_the_api_gives_everybody_what_the_table_says(role, with_token):
+    client, user = _signed_in(role)
+    world = _world(user)
+    headers = {}
+    if user and with_token:
+        client = Client()
+        headers = {"Authorization": f"Bearer {create_token(user, 'walk')[1]}"}
+    complaints = []
+    for (method, route), (capability, ok) in API.items():
+        pk = {
+            "datasets": world.run.dataset_id,
+            "runs": world.run.pk,
+            "evaluations": world.evaluation.pk,
+            "drawings": (world.drawing if "review" in route else world.own_drawing).pk,
+        }.get(route.split("/")[1])
+        path = route.format(pk=pk, number=world.model.number, format="onnx")
+        response = getattr(client, method)(
+            f"/api/v1{path}",
+            **({"data": {}, "content_type": "application/json"} if method == "post" else {}),
+            headers=headers,
+        )
+        if user is None:
+            expected = _statuses(401)
+        else:
+            expected = ok if user.can(capability) else _statuses(403)
+        if response.status_code not in expected:
+            complaints.append(f"{method} {route}: {response.status_code}, expected {set(expected)}")
+        response.close()
+    assert not complaints
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", ROLES)
+def test_the_api_is_described_to_people_who_may_browse(role):
+    client, _ = _signed_in(role)
+    for page in ("docs", "openapi.json"):
+        assert client.get(f"/api/v1/{page}").status_code == (200 if role else 302)
 
 
 @pytest.mark.django_db

@@ -10,4 +10,6 @@ urlpatterns = [
     path("sign-out/", LogoutView.as_view(), name="logout"),
     path("account/", views.account, name="account"),
     path("account/password/", views.ChangePassword.as_view(), name="password_change"),
+    path("account/tokens/", views.token_create, name="token_create"),
+    path("account/tokens/<int:pk>/revoke/", views.token_revoke, name="token_revoke"),
 ]

@@ -1,10 +1,13 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView, PasswordChangeView
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
 
+from digitsite.accounts import tokens
 from digitsite.accounts.roles import CAPABILITIES, Role
 
 
@@ -25,7 +28,32 @@ class ChangePassword(PasswordChangeView):
 
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
-    """Who the person is here, and what their roles let them do."""
+    """Who the person is here, what their roles let them do, and their tokens for programs."""
+    return _account(request)
+
+
+@require_POST
+@never_cache
+@login_required
+def token_create(request: HttpRequest) -> HttpResponse:
+    """Makes a token and shows its key, on this answer only."""
+    try:
+        token, key = tokens.create_token(request.user, request.POST.get("name", ""))
+    except tokens.TokenError as error:
+        return _account(request, token_error=str(error), status=422)
+    return _account(request, new_token=token, new_key=key, status=201)
+
+
+@require_POST
+@login_required
+def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    if not tokens.revoke_token(request.user, pk):
+        raise Http404("You have no such token.")
+    messages.success(request, "The token is revoked. Programs that use it are refused from now on.")
+    return redirect("account")
+
+
+def _account(request: HttpRequest, status: int = 200, **context) -> HttpResponse:
     names = set(request.user.groups.values_list("name", flat=True))
     roles = [role for role in Role if role in names]
     return render(
@@ -35,7 +63,10 @@ def account(request: HttpRequest) -> HttpResponse:
             "roles": [ROLE_SENTENCES[role] for role in roles],
             "all_rights": request.user.is_superuser and Role.ADMIN not in roles,
             "no_rights": not request.user.capabilities,
+            "tokens": tokens.live_tokens(request.user),
+            **context,
         },
+        status=status,
     )
 
 

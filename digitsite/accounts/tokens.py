@@ -1,0 +1,67 @@
+"""Personal API tokens: made, checked, revoked.
+
+A key is 256 random bits, so a plain SHA-256 is enough to store it by: there is nothing to guess.
+"""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.utils import timezone
+
+from digitsite.accounts.models import ApiToken, User
+
+PREFIX = "digitsite_"
+HINT_CHARACTERS = len(PREFIX) + 2
+TOKENS_PER_PERSON = 20
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+class TokenError(ValueError):
+    """Why no token was made, in one sentence."""
+
+
+def digest_of(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def create_token(owner: User, name: str) -> tuple[ApiToken, str]:
+    """The row and the key, which cannot be read again. Raises TokenError."""
+    name = name.strip()
+    if not 1 <= len(name) <= 60:
+        raise TokenError(f"A token's name has 1 to 60 characters, got {len(name)}.")
+    if live_tokens(owner).count() >= TOKENS_PER_PERSON:
+        raise TokenError(
+            f"You have {TOKENS_PER_PERSON} tokens: revoke one before you make another."
+        )
+    key = PREFIX + secrets.token_urlsafe(32)
+    token = ApiToken.objects.create(
+        owner=owner, name=name, digest=digest_of(key), hint=key[:HINT_CHARACTERS]
+    )
+    return token, key
+
+
+def live_tokens(owner: User):
+    return ApiToken.objects.filter(owner=owner, revoked_at=None)
+
+
+def revoke_token(owner: User, pk: int) -> bool:
+    """Ends a token of this person at once; False if there is none such."""
+    return bool(live_tokens(owner).filter(pk=pk).update(revoked_at=timezone.now()))
+
+
+def user_of(key: str) -> User | None:
+    """The active owner of a live token. Notes its use, at most once a minute."""
+    if not key.startswith(PREFIX):
+        return None
+    token = (
+        ApiToken.objects.select_related("owner")
+        .filter(digest=digest_of(key), revoked_at=None, owner__is_active=True)
+        .first()
+    )
+    if token is None:
+        return None
+    now = timezone.now()
+    if token.last_used_at is None or token.last_used_at < now - USE_NOTED_EVERY:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    return token.owner

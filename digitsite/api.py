@@ -1,0 +1,112 @@
+"""The REST API under /api/v1: the apps' routers, one shape of errors, the documentation page."""
+
+import logging
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from digitsite import __version__
+from digitsite.accounts.access import requires
+from digitsite.accounts.api_access import ApiError
+from digitsite.accounts.roles import Capability
+from inference.api import router as inference_router
+from inference.predictor import ModelUnavailable, NoProductionModel
+from inference.services.promotion import PromotionError
+from inference.services.reviews import ReviewError
+from training.api import router as training_router
+from training.ml.preprocess import DrawingError
+from training.services.runs import RunError
+
+logger = logging.getLogger(__name__)
+
+api = NinjaAPI(
+    title="Digitsite",
+    version=__version__,
+    description="Everything the site can do, for programs. Send `Authorization: Bearer TOKEN`; "
+    "tokens are made under Account or with `manage.py create_token`. Every error has the shape "
+    '`{"error": {"code": ..., "message": ...}}`.',
+    docs_decorator=requires(Capability.BROWSE),
+    urls_namespace="api",
+)
+api.add_router("", training_router)
+api.add_router("", inference_router)
+
+
+def _refuse(request: HttpRequest, status: int, code: str, message: str, **details) -> HttpResponse:
+    return api.create_response(
+        request, {"error": {"code": code, "message": message, **details}}, status=status
+    )
+
+
+@api.exception_handler(ApiError)
+def _api_error(request, error: ApiError) -> HttpResponse:
+    return _refuse(request, error.status, error.code, error.message, **error.details)
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request, error: ValidationError) -> HttpResponse:
+    fields = [
+        {"field": ".".join(str(part) for part in item["loc"][1:]), "message": item["msg"]}
+        for item in error.errors
+    ]
+    first = fields[0]
+    message = f"{first['field'] or 'The body'}: {first['message']}"
+    return _refuse(request, 422, "invalid", message, fields=fields)
+
+
+@api.exception_handler(AuthenticationError)
+def _stranger(request, error) -> HttpResponse:
+    return _refuse(request, 401, "not_signed_in", "Send `Authorization: Bearer TOKEN`, or sign in.")
+
+
+@api.exception_handler(Http404)
+def _not_found(request, error) -> HttpResponse:
+    return _refuse(request, 404, "not_found", str(error) or "There is no such thing.")
+
+
+@api.exception_handler(PermissionDenied)
+def _forbidden(request, error) -> HttpResponse:
+    return _refuse(request, 403, "forbidden", str(error) or "You may not do this.")
+
+
+@api.exception_handler(HttpError)
+def _http(request, error: HttpError) -> HttpResponse:
+    code = {400: "bad_request", 403: "csrf"}.get(error.status_code, "refused")
+    return _refuse(request, error.status_code, code, str(error))
+
+
+@api.exception_handler(DrawingError)
+def _drawing(request, error: DrawingError) -> HttpResponse:
+    return _refuse(request, 422, f"drawing_{error.code}", str(error))
+
+
+@api.exception_handler(NoProductionModel)
+def _no_model(request, error) -> HttpResponse:
+    return _refuse(request, 503, "no_model", str(error))
+
+
+@api.exception_handler(ModelUnavailable)
+def _model_unavailable(request, error) -> HttpResponse:
+    return _refuse(request, 503, "model_unavailable", str(error))
+
+
+@api.exception_handler(RunError)
+@api.exception_handler(ReviewError)
+@api.exception_handler(PromotionError)
+def _conflict(request, error) -> HttpResponse:
+    return _refuse(request, 409, "conflict", str(error))
+
+
+@api.exception_handler(RequestDataTooBig)
+def _too_big(request, error) -> HttpResponse:
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return _refuse(request, 413, "too_large", f"A body has at most {most:,} bytes.", maximum=most)
+
+
+@api.exception_handler(Exception)
+def _broken(request, error) -> HttpResponse:
+    logger.exception("event=api-error path=%s", request.path, exc_info=error)
+    return _refuse(request, 500, "internal", "Something broke here; administrators find it logged.")

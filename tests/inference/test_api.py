@@ -1,0 +1,152 @@
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digitsite.accounts.roles import Role
+from inference.models import Drawing
+from inference.predictor import predictor
+from inference.services.promotion import promote
+from tests.api_calls import Caller
+from tests.factories import make_user
+from tests.inference.rows import DIAGONAL, make_drawing, make_version
+from tests.training.ml.synthetic import synthetic_digits
+
+# The predictor asks the database in threads of its own.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def model():
+    version = make_version(evaluated=True)
+    promote(version, by=None, reason="for the test")
+    predictor.forget()
+    yield version
+    predictor.forget()
+
+
+@pytest.fixture
+def caller():
+    return Caller(make_user(Role.DRAWER))
+
+
+def block(digit: int) -> list[list[int]]:
+    digits = synthetic_digits(0, 64, 1)
+    return digits.train_images[digits.train_labels == digit][0].tolist()
+
+
+def test_an_array_is_read(model, caller):
+    status, body = caller.post("/predict", {"image": block(4)})
+    assert status == 200, body
+    [answer] = body["predictions"]
+    assert answer["label"] == 4
+    assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-3)
+    assert (body["model"], "image" in answer) == ("v1", False)
+
+
+def test_what_the_model_saw_comes_on_request(model, caller):
+    _, body = caller.post("/predict", {"image": block(4), "with_image": True})
+    assert body["predictions"][0]["image"] == block(4)
+
+
+def test_a_batch_of_all_kinds_is_read_in_order(model, caller):
+    file = io.BytesIO()
+    Image.fromarray(np.array(block(2), np.uint8)).save(file, "PNG")
+    items = [
+        {"image": block(7)},
+        {"strokes": DIAGONAL},
+        {"picture": base64.b64encode(file.getvalue()).decode()},
+        {"image": block(1)},
+    ]
+    status, body = caller.post("/predict", {"batch": items})
+    assert status == 200, body
+    labels = [answer["label"] for answer in body["predictions"]]
+    assert (len(labels), labels[0], labels[3]) == (4, 7, 1)
+
+
+def test_raw_images_give_the_answers_of_arrays(model, caller):
+    raw = base64.b64encode(np.array([block(3), block(8)], np.uint8).tobytes()).decode()
+    _, body = caller.post("/predict", {"images": raw})
+    _, single = caller.post("/predict", {"image": block(8)})
+    assert body["predictions"][1] == single["predictions"][0]
+    assert body["predictions"][0]["label"] == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "words"),
+    [
+        ({}, "invalid", "exactly one of"),
+        ({"strokes": [], "image": []}, "invalid", "exactly one of"),
+        ({"strokes": []}, "drawing_empty", "strokes"),
+        ({"image": [[0] * 28] * 27}, "invalid", "(27, 28)"),
+        ({"image": [[256] * 28] * 28}, "invalid", "256"),
+        ({"image": [[0.5] * 28] * 28}, "invalid", "whole numbers"),
+        ({"picture": "no base64!"}, "invalid", "base64"),
+        ({"picture": base64.b64encode(b"GIF89a").decode()}, "drawing_", "picture"),
+        ({"batch": []}, "batch_size", "got 0"),
+        ({"batch": [{"image": [[0] * 28] * 28}] * 513}, "batch_size", "got 513"),
+        ({"batch": [{"image": [[0] * 28] * 28}, {"strokes": []}]}, "drawing_empty", "batch.1"),
+        ({"images": base64.b64encode(bytes(785)).decode()}, "invalid", "785"),
+    ],
+)
+def test_a_bad_item_is_refused_by_name(caller, body, code, words):
+    status, answer = caller.post("/predict", body)
+    assert status == 422
+    assert answer["error"]["code"].startswith(code)
+    assert words in answer["error"]["message"]
+
+
+def test_without_a_model_the_answer_is_503_and_says_what_to_do(caller):
+    predictor.forget()
+    status, body = caller.post("/predict", {"image": [[0] * 28] * 28})
+    assert (status, body["error"]["code"]) == (503, "no_model")
+    assert "promote" in body["error"]["message"]
+
+
+def test_models_are_told_with_their_proof(model, caller):
+    _, [body] = caller.get("/models")
+    assert (body["number"], body["production"], body["accuracy"]) == (1, True, 1.0)
+    assert body["export_proof"]["onnx_label_agreement"] == 1.0
+    assert {file["format"] for file in body["files"]} == {"keras", "h5", "onnx"}
+
+
+def test_a_model_is_downloaded_whole(model):
+    caller = Caller(make_user(Role.RESEARCHER))
+    response = caller.client.get("/api/v1/models/1/files/onnx", headers=caller.headers)
+    content = b"".join(response.streaming_content)
+    assert len(content) == model.run.artifacts["onnx"]["bytes"]
+    assert caller.get("/models/1/files/exe")[0] == 404
+
+
+def test_an_admin_promotes_with_a_reason(model):
+    second = make_version()
+    caller = Caller(make_user(Role.ADMIN))
+    assert caller.post(f"/models/{second.number}/promote", {"reason": " "})[0] == 409
+    status, body = caller.post(f"/models/{second.number}/promote", {"reason": "better"})
+    assert (status, body["production"]) == (200, True)
+
+
+def test_a_drawing_is_stored_and_told(model, caller):
+    status, body = caller.post("/drawings", {"label": 3, "strokes": DIAGONAL})
+    assert status == 201, body
+    assert (body["label"], body["status"], body["model"]) == (3, "pending", "v1")
+    assert caller.get(f"/drawings/{body['id']}")[1] == body
+    assert caller.post("/drawings", {"label": 11, "strokes": DIAGONAL})[0] == 422
+    assert Drawing.objects.count() == 1
+
+
+def test_drawings_of_others_do_not_exist_for_a_drawer(model, caller):
+    drawing = make_drawing(model=model)
+    assert caller.get(f"/drawings/{drawing.pk}")[0] == 404
+    assert caller.get("/drawings")[1]["count"] == 0
+
+
+def test_a_reviewer_settles_a_drawing(model):
+    drawing = make_drawing(3, model=model)
+    caller = Caller(make_user(Role.REVIEWER))
+    status, body = caller.post(f"/drawings/{drawing.pk}/review", {"verdict": "relabel", "label": 5})
+    assert (status, body["status"], body["settled_label"]) == (200, "corrected", 5)
+    assert caller.post(f"/drawings/{drawing.pk}/review", {"verdict": "confirm"})[0] == 409
+    assert caller.post(f"/drawings/{drawing.pk}/review", {"verdict": "maybe"})[0] == 422

@@ -1,0 +1,265 @@
+"""REST: data sets, training runs, evaluations."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import Http404, HttpRequest
+from ninja import Query, Router, Schema, Status
+from ninja.pagination import LimitOffsetPagination, paginate
+from pydantic import ValidationError
+
+from digitsite.accounts.api_access import ApiError, may
+from digitsite.accounts.roles import Capability
+from training import run_page, selectors
+from training.ml.hyperparameters import Hyperparameters, describe_errors
+from training.ml.recipes import DEFAULT_RECIPE, RECIPES
+from training.models import Dataset, Evaluation, TrainingRun
+from training.services import runs
+
+router = Router()
+
+
+class DatasetOut(Schema):
+    id: int
+    name: str
+    version: int
+    kind: str
+    digest: str
+    train_count: int
+    test_count: int
+    class_counts: dict[str, list[int]]
+    licence: str
+    source: str
+    created_at: datetime
+
+
+class RunOut(Schema):
+    id: int
+    owner: str
+    dataset: int
+    recipe: str
+    status: str
+    note: str
+    hyperparameters: dict[str, Any]
+    epochs_done: int
+    progress: dict[str, Any]
+    attempt: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    queue_position: int | None
+    weights_digest: str
+    error: str
+
+    @staticmethod
+    def resolve_owner(run: TrainingRun) -> str:
+        return run.owner.get_username()
+
+    @staticmethod
+    def resolve_dataset(run: TrainingRun) -> int:
+        return run.dataset_id
+
+    @staticmethod
+    def resolve_queue_position(run: TrainingRun) -> int | None:
+        return selectors.queue_position(run)
+
+
+class RunIn(Schema):
+    """Fields of `hyperparameters` that are left out come from the recipe."""
+
+    recipe: str = DEFAULT_RECIPE
+    dataset: int | None = None
+    hyperparameters: dict[str, Any] = {}
+    note: str = ""
+
+
+class EpochOut(Schema):
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float
+    seconds: float
+
+
+class EventOut(Schema):
+    id: int
+    created_at: datetime
+    level: str
+    message: str
+
+
+class EvaluationOut(Schema):
+    id: int
+    run: int
+    dataset: int
+    split: str
+    status: str
+    error: str
+    count: int | None
+    accuracy: float | None
+    accuracy_low: float | None
+    accuracy_high: float | None
+    loss: float | None
+    confusion: list[list[int]] | None
+    per_class: list[dict[str, Any]] | None
+    calibration: dict[str, Any] | None
+
+    @staticmethod
+    def resolve_run(evaluation: Evaluation) -> int:
+        return evaluation.run_id
+
+    @staticmethod
+    def resolve_dataset(evaluation: Evaluation) -> int:
+        return evaluation.dataset_id
+
+
+class RunFilter(Schema):
+    status: str | None = None
+    owner: str | None = None
+
+
+@router.get("/datasets", response=list[DatasetOut], auth=may(Capability.BROWSE), tags=["datasets"])
+@paginate(LimitOffsetPagination)
+def list_datasets(request: HttpRequest):
+    return Dataset.objects.all()
+
+
+@router.get(
+    "/datasets/{int:pk}", response=DatasetOut, auth=may(Capability.BROWSE), tags=["datasets"]
+)
+def get_dataset(request: HttpRequest, pk: int):
+    return _one(Dataset.objects.all(), pk, "data set")
+
+
+@router.get("/runs", response=list[RunOut], auth=may(Capability.BROWSE), tags=["runs"])
+@paginate(LimitOffsetPagination)
+def list_runs(request: HttpRequest, wanted: Query[RunFilter]):
+    """Newest first."""
+    found = TrainingRun.objects.select_related("owner")
+    if wanted.status is not None:
+        if wanted.status not in TrainingRun.Status.values:
+            raise ApiError(
+                422, "invalid", f"A status is one of {', '.join(TrainingRun.Status.values)}."
+            )
+        found = found.filter(status=wanted.status)
+    if wanted.owner is not None:
+        found = found.filter(owner__username=wanted.owner)
+    return found
+
+
+@router.post("/runs", response={201: RunOut}, auth=may(Capability.LAUNCH_RUNS), tags=["runs"])
+def create_run(request: HttpRequest, body: RunIn):
+    """Put a training run into the queue."""
+    recipe = RECIPES.get(body.recipe)
+    if recipe is None:
+        raise ApiError(
+            422,
+            "unknown_recipe",
+            f"There is no recipe {body.recipe!r}; there are {', '.join(RECIPES)}.",
+        )
+    if len(body.note) > 200:
+        raise ApiError(422, "invalid", f"A note has at most 200 characters, got {len(body.note)}.")
+    run = runs.create_run(
+        owner=request.auth,
+        dataset=_dataset(body.dataset),
+        recipe=recipe.name,
+        hyperparameters=_hyperparameters(recipe.hyperparameters, body.hyperparameters),
+        note=body.note,
+    )
+    return Status(201, run)
+
+
+@router.get("/runs/{int:pk}", response=RunOut, auth=may(Capability.BROWSE), tags=["runs"])
+def get_run(request: HttpRequest, pk: int):
+    return _run(pk)
+
+
+@router.get(
+    "/runs/{int:pk}/epochs", response=list[EpochOut], auth=may(Capability.BROWSE), tags=["runs"]
+)
+def list_epochs(request: HttpRequest, pk: int):
+    return _run(pk).epoch_metrics.all()
+
+
+@router.get(
+    "/runs/{int:pk}/events", response=list[EventOut], auth=may(Capability.BROWSE), tags=["runs"]
+)
+def list_events(request: HttpRequest, pk: int, after: int = 0):
+    """The run's log; `after` is the id of the last line that you know. At most 500 lines."""
+    return _run(pk).events.filter(id__gt=after)[:500]
+
+
+@router.post(
+    "/runs/{int:pk}/cancel", response=RunOut, auth=may(Capability.LAUNCH_RUNS), tags=["runs"]
+)
+def cancel_run(request: HttpRequest, pk: int):
+    return _steer(request, pk, runs.request_cancel)
+
+
+@router.post(
+    "/runs/{int:pk}/resume", response=RunOut, auth=may(Capability.LAUNCH_RUNS), tags=["runs"]
+)
+def resume_run(request: HttpRequest, pk: int):
+    """Back into the queue; training goes on from the last checkpoint, to the same bytes."""
+    return _steer(request, pk, runs.resume_run)
+
+
+@router.get(
+    "/evaluations", response=list[EvaluationOut], auth=may(Capability.BROWSE), tags=["evaluations"]
+)
+@paginate(LimitOffsetPagination)
+def list_evaluations(request: HttpRequest, run: int | None = None):
+    found = Evaluation.objects.all()
+    return found if run is None else found.filter(run_id=run)
+
+
+@router.get(
+    "/evaluations/{int:pk}",
+    response=EvaluationOut,
+    auth=may(Capability.BROWSE),
+    tags=["evaluations"],
+)
+def get_evaluation(request: HttpRequest, pk: int):
+    return _one(Evaluation.objects.all(), pk, "evaluation")
+
+
+def _one(rows, pk: int, what: str):
+    row = rows.filter(pk=pk).first()
+    if row is None:
+        raise Http404(f"There is no {what} {pk}.")
+    return row
+
+
+def _run(pk: int) -> TrainingRun:
+    return _one(TrainingRun.objects.select_related("owner"), pk, "run")
+
+
+def _dataset(pk: int | None) -> Dataset:
+    if pk is not None:
+        return _one(Dataset.objects.all(), pk, "data set")
+    dataset = selectors.default_dataset()
+    if dataset is None:
+        raise ApiError(
+            409, "no_dataset", "There is no data set yet: run `manage.py import_dataset`."
+        )
+    return dataset
+
+
+def _hyperparameters(recipe: Hyperparameters, changes: dict[str, Any]) -> Hyperparameters:
+    try:
+        return Hyperparameters(**recipe.model_dump() | changes)
+    except ValidationError as error:
+        fields = [
+            {"field": name, "message": message} for name, message in describe_errors(error).items()
+        ]
+        raise ApiError(422, "invalid", fields[0]["message"], fields=fields) from error
+
+
+def _steer(request: HttpRequest, pk: int, service) -> TrainingRun:
+    run = _run(pk)
+    if not run_page.may_steer(request.auth, run):
+        raise ApiError(403, "forbidden", "Only its owner or an administrator may do this to a run.")
+    service(run, by=request.auth)
+    return _run(pk)
