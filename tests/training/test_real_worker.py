@@ -2,15 +2,20 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-from tests.factories import TINY, make_dataset, make_run
+from tests.factories import make_dataset, make_run
+from tests.workers import (
+    LONG,
+    WAIT_SECONDS,
+    StartWorker,
+    wait_for,
+    wait_for_epochs,
+    wait_for_status,
+    workers,
+)
 from training import selectors, wakeups
 from training.models import Evaluation, TrainingRun
 from training.services import keeper, runs
@@ -21,58 +26,11 @@ pytestmark = [
     pytest.mark.tensorflow,
 ]
 
-ROOT = Path(__file__).resolve().parents[2]
-WAIT_SECONDS = 120
-LONG = TINY.model_copy(update={"epochs": 200})
-
 
 @pytest.fixture
-def start_worker(redis_url, child_environment) -> Iterator[Callable[..., subprocess.Popen]]:
-    """Starts workers for both queues; kills what is left of them at the end."""
-    started: list[subprocess.Popen] = []
-
-    def start(**environment: str) -> subprocess.Popen:
-        command = [sys.executable, "-m", "celery", "-A", "digitsite", "worker", "--loglevel=INFO"]
-        command += ["-Q", "train,default", "-c", "1", "--max-tasks-per-child", "1"]
-        command += ["-n", f"worker{len(started)}@%h", "--without-mingle", "--without-gossip"]
-        worker = subprocess.Popen(
-            command, cwd=ROOT, env=child_environment | environment, start_new_session=True
-        )
-        started.append(worker)
-        return worker
-
-    yield start
-    for worker in started:
-        if worker.poll() is None:
-            os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait()
-
-
-def wait_for(what: str, condition: Callable[[], object], each_time=lambda: None):
-    """Poll until the condition holds; its value."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        each_time()
-        time.sleep(0.1)
-    return value
-
-
-def wait_for_status(run: TrainingRun, *statuses: str, each_time=lambda: None) -> TrainingRun:
-    def reached() -> bool:
-        run.refresh_from_db()
-        return run.status in statuses
-
-    wait_for(f"{run} to be {statuses}", reached, each_time)
-    return run
-
-
-def wait_for_epochs(run: TrainingRun, count: int) -> None:
-    def trained() -> bool:
-        run.refresh_from_db()
-        return run.epochs_done >= count
-
-    wait_for(f"{count} epochs of {run}", trained)
+def start_worker(redis_url, child_environment) -> Iterator[StartWorker]:
+    with workers(child_environment) as start:
+        yield start
 
 
 def test_five_messages_train_a_run_once_and_evaluate_it(start_worker):
