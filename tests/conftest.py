@@ -18,7 +18,12 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `postgresql` run only where the tests' database is one."""
+    """Browser tests last; tests marked `postgresql` only where the tests' database is one.
+
+    Playwright keeps an event loop running in the main thread, in which later tests could not
+    start one of their own.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     if "postgresql" in django_settings.DATABASES["default"]["ENGINE"]:
         return
     skip = pytest.mark.skip(reason="needs PostgreSQL: set DIGITSITE_TEST_POSTGRES_URL")

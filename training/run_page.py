@@ -17,7 +17,17 @@ from training.ml.hyperparameters import Hyperparameters
 from training.ml.recipes import RECIPES
 from training.models import TrainingRun
 
-REGIONS = ("head", "status", "summary", "figures", "epochs", "log", "result", "announcement")
+REGIONS = (
+    "head",
+    "status",
+    "summary",
+    "figures",
+    "epochs",
+    "log",
+    "result",
+    "environment",
+    "announcement",
+)
 LOG_LINES = 200
 START_A_WORKER = "celery -A digitsite worker -Q train -c 1 --max-tasks-per-child 1"
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from urllib.parse import urljoin
 
 import pytest
 from django.conf import settings as django_settings
@@ -40,7 +41,9 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
             client = Client()
             client.force_login(person)
             name = django_settings.SESSION_COOKIE_NAME
-            context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": url}])
+            context.add_cookies(
+                [{"name": name, "value": client.cookies[name].value, "url": urljoin(url, "/")}]
+            )
         page = context.new_page()
         page.goto(url)
         return page
