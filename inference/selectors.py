@@ -2,9 +2,10 @@
 
 from django.conf import settings
 from django.db.models import Case, Count, Prefetch, Q, QuerySet, Sum, When
+from django.utils import timezone
 
 from digitsite.accounts.models import User
-from inference.models import Drawing, ModelVersion, Promotion, Review
+from inference.models import Drawing, ModelVersion, Promotion, Review, ReviewHold
 from training.models import Evaluation
 
 
@@ -63,30 +64,47 @@ def review_queue(reviewer: User) -> QuerySet[Drawing]:
     Author and model disagree; then the model's narrowest margins; then the oldest. Drawings which
     this reviewer has judged are left out, and their own where two or more reviews are required.
     """
-    judged = (
-        Review.objects.filter(reviewer=reviewer, drawing__status=Drawing.Status.PENDING)
-        .values("drawing")
-        .annotate(standing=Sum(Case(When(verdict=Review.Verdict.UNDO, then=-1), default=1)))
-        .filter(standing__gt=0)
-        .values("drawing")
-    )
-    waiting = Drawing.objects.filter(status=Drawing.Status.PENDING).exclude(pk__in=judged)
+    waiting = _pending().exclude(pk__in=_judged_pending(reviewer))
     if settings.REVIEWS_REQUIRED > 1:
         waiting = waiting.exclude(author=reviewer)
     return waiting.order_by("-disagrees", "margin", "id")
 
 
 def next_for(reviewer: User) -> Drawing | None:
-    return review_queue(reviewer).select_related("author", "model").first()
+    """The first of the reviewer's queue that no other reviewer is looking at."""
+    elsewhere = ReviewHold.objects.filter(until__gt=timezone.now()).exclude(reviewer=reviewer)
+    free = review_queue(reviewer).exclude(pk__in=elsewhere.values("drawing"))
+    return free.select_related("author", "model").first()
 
 
 def count_left(reviewer: User) -> int:
-    return review_queue(reviewer).count()
+    """Length of `review_queue`, from counts that an index answers."""
+    judged = _pending().filter(pk__in=_judged_pending(reviewer))
+    left = _pending().count()
+    if settings.REVIEWS_REQUIRED > 1:
+        judged = judged.exclude(author=reviewer)
+        left -= _pending().filter(author=reviewer).count()
+    return left - judged.count()
+
+
+def _pending() -> QuerySet[Drawing]:
+    return Drawing.objects.filter(status=Drawing.Status.PENDING)
+
+
+def _judged_pending(reviewer: User) -> QuerySet:
+    """Ids of drawings that still wait although this reviewer's verdict stands."""
+    return (
+        Review.objects.filter(reviewer=reviewer, drawing__status=Drawing.Status.PENDING)
+        .values("drawing")
+        .annotate(standing=Sum(Case(When(verdict=Review.Verdict.UNDO, then=-1), default=1)))
+        .filter(standing__gt=0)
+        .values("drawing")
+    )
 
 
 def drawings_to_review() -> int:
     """How many drawings wait for anybody's review."""
-    return Drawing.objects.filter(status=Drawing.Status.PENDING).count()
+    return _pending().count()
 
 
 def newest_standing_review(reviewer: User) -> Review | None:

@@ -28,10 +28,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='drawing',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['-disagrees', 'margin', 'id'], name='drawing_review_order'),
-        ),
-        migrations.AddIndex(
-            model_name='drawing',
-            index=models.Index(fields=['status', '-id'], name='drawing_by_status'),
+            index=models.Index(fields=['status', '-disagrees', 'margin', 'id'], name='drawing_review_order'),
         ),
     ]

@@ -66,13 +66,11 @@ class Drawing(models.Model):
     class Meta:
         ordering = ("-id",)
         indexes = (
-            # The order of the review queue (inference.selectors.review_queue), pending only.
+            # The order of the review queue (inference.selectors.review_queue). Not a partial index:
+            # SQLite would not use it, since Django passes the status as a parameter.
             models.Index(
-                fields=("-disagrees", "margin", "id"),
-                condition=models.Q(status="pending"),
-                name="drawing_review_order",
+                fields=("status", "-disagrees", "margin", "id"), name="drawing_review_order"
             ),
-            models.Index(fields=("status", "-id"), name="drawing_by_status"),
             models.Index(fields=("author", "-id"), name="drawing_by_author"),
         )
 
@@ -125,3 +123,16 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} by {self.reviewer_id}"
+
+
+class ReviewHold(models.Model):
+    """Which drawing a reviewer is looking at: until then nobody else is offered it."""
+
+    reviewer = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="review_hold"
+    )
+    drawing = models.OneToOneField(Drawing, on_delete=models.CASCADE, related_name="hold")
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"Drawing {self.drawing_id} with {self.reviewer_id} until {self.until:%H:%M:%S}"

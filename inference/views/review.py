@@ -11,6 +11,7 @@ from digitsite.accounts.roles import Capability
 from inference import selectors
 from inference.models import Drawing, Review
 from inference.services import reviews
+from inference.services.holds import take_next
 
 Verdict = Review.Verdict
 _WORDS = {"confirm": Verdict.CONFIRM, "ambiguous": Verdict.AMBIGUOUS, "reject": Verdict.REJECT}
@@ -66,11 +67,9 @@ def _answer(
 
 
 def _stage(reviewer: User, show: int | None = None) -> dict[str, object]:
-    queue = selectors.review_queue(reviewer).select_related("author", "model")
-    drawing = queue.filter(pk=show).first() if show else None
     return {
-        "drawing": drawing or queue.first(),
-        "left": queue.count(),
+        "drawing": take_next(reviewer, preferred=show),
+        "left": selectors.count_left(reviewer),
         "digits": range(10),
         "can_undo": selectors.newest_standing_review(reviewer) is not None,
     }

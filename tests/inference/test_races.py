@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from digitsite.accounts.roles import Role
 from inference.models import Drawing, ModelVersion, Review
 from inference.registry import register
+from inference.services.holds import take_next
 from inference.services.reviews import AlreadySettled, record_verdict
 from tests.factories import make_dataset, make_user
 from tests.inference.rows import make_drawing, make_version
@@ -95,3 +96,10 @@ def test_one_run_registered_twice_at_the_same_moment_is_one_version():
     results = together(*(lambda: register(type(run).objects.get(pk=run.pk)) for _ in range(3)))
     assert len({version.pk for version in results}) == 1
     assert ModelVersion.objects.count() == 1
+
+
+def test_reviewers_at_the_same_moment_get_drawings_of_their_own():
+    drawings = [make_drawing() for _ in range(4)]
+    reviewers = [make_user(Role.REVIEWER) for _ in range(4)]
+    taken = together(*(lambda reviewer=reviewer: take_next(reviewer) for reviewer in reviewers))
+    assert {drawing.pk for drawing in taken} == {drawing.pk for drawing in drawings}

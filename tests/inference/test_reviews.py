@@ -156,6 +156,16 @@ class TestTwoReviewsRequired:
         undo(rosa)
         assert selectors.next_for(rosa) == drawing
 
+    def test_the_count_is_the_length_of_the_queue(self, rosa, remy):
+        make_drawing(author=rosa)
+        judged, own_judged_by_remy = make_drawing(), make_drawing(author=rosa)
+        make_drawing()
+        record_verdict(judged, reviewer=rosa, verdict="confirm")
+        record_verdict(own_judged_by_remy, reviewer=remy, verdict="confirm")
+        for reviewer, left in ((rosa, 1), (remy, 3)):
+            assert selectors.count_left(reviewer) == left
+            assert selectors.review_queue(reviewer).count() == left
+
     def test_lowering_the_number_settles_what_has_enough(self, rosa, settings):
         drawing = make_drawing()
         record_verdict(drawing, reviewer=rosa, verdict="reject")

@@ -5,6 +5,7 @@ from django.urls import reverse
 
 from digitsite.accounts.roles import Role
 from inference.models import Drawing, Review
+from inference.services.holds import take_next
 from tests.factories import make_user
 from tests.inference.rows import make_drawing
 
@@ -141,3 +142,10 @@ def test_a_stranger_is_sent_to_sign_in_and_back_by_htmx_too(client):
     headers = HTMX | {"HX-Current-URL": "http://testserver/review/"}
     response = client.post(reverse("review_verdict"), {}, headers=headers)
     assert response["HX-Redirect"] == f"{reverse('login')}?next=/review/"
+
+
+def test_when_others_have_the_rest_the_page_says_so(client, rosa):
+    make_drawing()
+    take_next(make_user(Role.REVIEWER))
+    page = client.get(reverse("review")).content.decode()
+    assert "looking at the last 1 drawing." in page
