@@ -58,7 +58,8 @@ environment-dev:
 	@sh setup.sh base dev
 
 chromium:
-	@command -v chromium >/dev/null 2>&1 || { \
+	@[ -n "$$DIGITSITE_TEST_CHROMIUM" ] || command -v chromium >/dev/null 2>&1 || \
+	command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 			echo "Installing Chromium for the browser tests ..."; \
 			apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
