@@ -158,6 +158,7 @@ class _Site:
                     f"The web server has not answered for {WEB_SECONDS:.0f} s: its words are in"
                     f" {self.home / 'log' / 'web.log'}."
                 )
+            self.console.progress("Web", "starting")
             self.supervisor.look()
             self._look_at_web()
             time.sleep(LOOK_EVERY_SECONDS)
