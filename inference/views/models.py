@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
-from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -68,23 +67,23 @@ def model_download(request: HttpRequest, number: int, format: str) -> StreamingH
     stored = {file.format: file for file in stored_files(version)}.get(format)
     if stored is None:
         raise Http404(f"{version} has no .{format} file.")
-    try:
-        file = default_storage.open(stored.name)
-    except OSError:
-        raise Http404(f"The .{format} file of {version} is missing from the storage.") from None
+    if not default_storage.exists(stored.name):
+        raise Http404(f"The .{format} file of {version} is missing from the storage.")
     return StreamingHttpResponse(
-        _chunks(file),
+        _chunks(stored.name),
         content_type=FORMATS[format].media_type,
         headers={
             "Content-Disposition": f'attachment; filename="{stored.download_name}"',
-            "Content-Length": str(file.size),
+            "Content-Length": str(default_storage.size(stored.name)),
             "ETag": f'"{stored.sha256}"',
             "Cache-Control": "private, no-cache",
         },
     )
 
 
-async def _chunks(file: File) -> AsyncIterator[bytes]:
+async def _chunks(name: str) -> AsyncIterator[bytes]:
+    """Opened only when somebody reads: a client that left before leaves no open file."""
+    file = await sync_to_async(default_storage.open, thread_sensitive=False)(name)
     read = sync_to_async(file.read, thread_sensitive=False)
     try:
         while chunk := await read(CHUNK_BYTES):
