@@ -43,6 +43,9 @@ def message(event: str, data: str) -> str:
 async def stream(request: HttpRequest, run_id: int) -> AsyncIterator[str]:
     """Events named after the regions of `run_page`, then `end` when the run is over."""
     user = await request.auser()
+    if is_full(user.pk):  # others opened since the view looked; the page polls until the next try
+        yield "retry: 30000\n\n"
+        return
     _open_streams[user.pk] += 1
     newest = _Newest()
     listener = asyncio.create_task(newest.follow(run_id))

@@ -148,7 +148,7 @@ def test_pages_fit_and_load_without_errors_under_the_content_security_policy(
     site, open_page, rosa, size
 ):
     done = make_succeeded_run(owner=rosa, evaluated=True)
-    make_run(owner=rosa, note="a note without an end " * 9)
+    make_run(owner=rosa, note="a note without an end " * 9, status="cancelled")
     evaluation = done.evaluations.get()
     pages = [
         reverse("runs"),

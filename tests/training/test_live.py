@@ -192,6 +192,7 @@ def test_a_person_has_so_many_streams_and_closing_one_frees_its_place(monkeypatc
             await client.aforce_login(run.owner)
             answer = await client.get(reverse("run_events", args=[run.pk]))
             assert answer.status_code == 429
+            assert [chunk async for chunk in Stream(run).chunks] == ["retry: 30000\n\n"]
         assert not live.is_full(run.owner_id)
         assert run.owner_id not in live._open_streams
 

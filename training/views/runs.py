@@ -133,7 +133,7 @@ async def run_events(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @requires(Capability.LAUNCH_RUNS)
 def run_cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    return _steer(request, pk, request_cancel, "Stopping run {}. Its last checkpoint is kept.")
+    return _steer(request, pk, request_cancel, "Run {} stops; what it learned so far is kept.")
 
 
 @require_POST
