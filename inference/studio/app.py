@@ -77,7 +77,7 @@ def mount_studio(
         build_studio(),
         path=prefix,
         auth_dependency=username_of,
-        footer_links=["api"],  # opens the API page at ?view=api; studio.css hides the footer
+        footer_links=["api"],  # for its API page, see openApiPage in studio.js
         run_history=False,
         allowed_paths=[],
         blocked_paths=[str(settings.HOME), str(settings.BASE_DIR)],

@@ -15,9 +15,10 @@ addEventListener("message", (event) => {
   frame.dataset.state = "ready";
 });
 
-// Keys pressed while nothing on this page has the focus are meant for the studio.
+// Keys that no control of this page waits for are meant for the studio.
 document.addEventListener("keydown", (event) => {
-  if (document.activeElement !== document.body || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (document.activeElement?.closest("a, button, input, select, textarea, summary")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (!/^([0-9]|z|Z|Enter|Escape)$/.test(event.key)) return;
   const { key, shiftKey } = event;
   studio.contentDocument?.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey, bubbles: true }));

@@ -165,7 +165,7 @@ export function start({ element, props, trigger }) {
     else if (event.altKey || event.ctrlKey || event.metaKey) return;
     else if (/^[0-9]$/.test(event.key)) labels.value = Number(event.key);
     else if (event.key === "Escape") clear();
-    else if (event.key === "Enter" && !event.target.matches?.("button, a, label")) submit();
+    else if (event.key === "Enter" && !event.target.matches?.("button:not([role=tab]), a, label")) submit();
     else return;
     event.preventDefault();
     refresh();
@@ -196,6 +196,7 @@ export function start({ element, props, trigger }) {
   for (const link of root.querySelectorAll("[data-link]")) link.href = `/${link.dataset.link}/`;
 
   tellFrame(root);
+  if (location.hash === "#api") openApiPage();
   refresh();
   askStatus();
 }
@@ -221,6 +222,15 @@ function makeLabels(box) {
       if (digit === null) for (const input of inputs) input.checked = false;
     },
   };
+}
+
+// Gradio's own page about its endpoints. It opens from a button in the footer, which is hidden here.
+async function openApiPage() {
+  for (let tries = 0; tries < 50; tries += 1) {
+    const button = document.querySelector("footer button.show-api");
+    if (button) return button.click();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 // Tells the page around the frame how tall the studio is; it shows the frame from then on.
