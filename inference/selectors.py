@@ -24,7 +24,7 @@ def model_versions() -> QuerySet[ModelVersion]:
 
 
 def headline_evaluation(version: ModelVersion) -> Evaluation | None:
-    """The finished evaluation on the test split of the run's own data set."""
+    """The finished evaluation on the test split of the run's own dataset."""
     for evaluation in version.run.evaluations.all():
         if (
             evaluation.dataset_id == version.run.dataset_id

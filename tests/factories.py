@@ -42,7 +42,7 @@ def make_user(role: Role | str | None = Role.RESEARCHER, username: str = "") -> 
 
 
 def make_dataset(seed: int = 0, train: int = 256, test: int = 64, **fields) -> Dataset:
-    """A stored data set of synthetic digits; the same seed gives the same one."""
+    """A stored dataset of synthetic digits; the same seed gives the same one."""
     values = {"name": "Blocks", "kind": Dataset.Kind.UPLOAD, "source": "made for a test"}
     return add_dataset(synthetic_digits(seed, train, test), **values | fields)
 

@@ -1,4 +1,4 @@
-"""The Django admin for data sets, runs and evaluations: to look and to search, not to edit.
+"""The Django admin for datasets, runs and evaluations: to look and to search, not to edit.
 
 These rows are the record of what happened; they change only through services.
 """

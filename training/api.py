@@ -1,4 +1,4 @@
-"""REST: data sets, training runs, evaluations."""
+"""REST: datasets, training runs, evaluations."""
 
 from datetime import datetime
 from typing import Any
@@ -130,7 +130,7 @@ def list_datasets(request: HttpRequest):
     "/datasets/{int:pk}", response=DatasetOut, auth=may(Capability.BROWSE), tags=["datasets"]
 )
 def get_dataset(request: HttpRequest, pk: int):
-    return _one(Dataset.objects.all(), pk, "data set")
+    return _one(Dataset.objects.all(), pk, "dataset")
 
 
 @router.get("/runs", response=list[RunOut], auth=may(Capability.BROWSE), tags=["runs"])
@@ -238,11 +238,11 @@ def _run(pk: int) -> TrainingRun:
 
 def _dataset(pk: int | None) -> Dataset:
     if pk is not None:
-        return _one(Dataset.objects.all(), pk, "data set")
+        return _one(Dataset.objects.all(), pk, "dataset")
     dataset = selectors.default_dataset()
     if dataset is None:
         raise ApiError(
-            409, "no_dataset", "There is no data set yet: run `manage.py import_dataset`."
+            409, "no_dataset", "There is no dataset yet: run `manage.py import_dataset`."
         )
     return dataset
 

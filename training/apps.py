@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 
 class TrainingConfig(AppConfig):
-    """Data sets, training runs, evaluations and the analysis of errors."""
+    """Datasets, training runs, evaluations and the analysis of errors."""
 
     name = "training"
 

@@ -1,4 +1,4 @@
-"""Figures of data sets as plain plotly JSON. Colours are names that charts.js looks up.
+"""Figures of datasets as plain plotly JSON. Colours are names that charts.js looks up.
 
 The tests hold every figure against plotly's own schema; the web process need not import plotly.
 """

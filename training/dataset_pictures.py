@@ -1,4 +1,4 @@
-"""Pictures of a data set: one image, the mean of a class, a sheet of samples, as PNG bytes."""
+"""Pictures of a dataset: one image, the mean of a class, a sheet of samples, as PNG bytes."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Reading data sets for their pages."""
+"""Reading datasets for their pages."""
 
 from django.db.models import Count, QuerySet
 

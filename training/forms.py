@@ -54,7 +54,7 @@ class LaunchForm(forms.Form):
     dataset = forms.ModelChoiceField(
         Dataset.objects.all(),
         empty_label=None,
-        label="Data set",
+        label="Dataset",
         help_text="The network learns from its training split and is judged on its test split.",
     )
     note = forms.CharField(

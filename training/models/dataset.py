@@ -2,7 +2,7 @@ from django.db import models
 
 
 class Dataset(models.Model):
-    """One immutable version of a data set. A change is a new version with this one as parent."""
+    """One immutable version of a dataset. A change is a new version with this one as parent."""
 
     class Kind(models.TextChoices):
         MNIST = "mnist", "MNIST"

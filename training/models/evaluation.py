@@ -5,7 +5,7 @@ from training.models.run import TrainingRun
 
 
 class Evaluation(models.Model):
-    """What one run's model answers on one split of a data set.
+    """What one run's model answers on one split of a dataset.
 
     The row is made in the transaction that marks the run as succeeded; its task fills it in.
     """

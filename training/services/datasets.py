@@ -1,4 +1,4 @@
-"""Data sets: immutable rows, content-addressed files."""
+"""Datasets: immutable rows, content-addressed files."""
 
 import logging
 import tempfile
@@ -26,7 +26,7 @@ class DatasetUnreadable(Exception):
 
 
 def import_mnist(path: Path | None = None) -> Dataset:
-    """MNIST as a data set; the one that is there already if it is.
+    """MNIST as a dataset; the one that is there already if it is.
 
     path: a file or folder to take it from; else the usual sources. Raises
     training.ml.data.MnistUnavailable.
@@ -75,7 +75,7 @@ def add_dataset(
 
 
 def load_digits(dataset: Dataset) -> Digits:
-    """The arrays of a data set; the two newest stay in memory, by digest.
+    """The arrays of a dataset; the two newest stay in memory, by digest.
 
     Raises DatasetUnreadable.
     """

@@ -13,7 +13,7 @@ from training.dataset_rows import class_rows, listed_datasets
 from training.models import Dataset
 from training.services.datasets import DatasetUnreadable, load_digits
 
-# A data set never changes, so neither does any picture of it. Only signed-in people may see them:
+# A dataset never changes, so neither does any picture of it. Only signed-in people may see them:
 # shared caches must not keep them.
 FOREVER = "private, max-age=31536000, immutable"
 
@@ -63,7 +63,7 @@ def dataset_sheet(request: HttpRequest, pk: int, split: str, digit: int) -> Http
 def _picture(
     request: HttpRequest, pk: int, name: str, make: Callable, split: str, number: int
 ) -> HttpResponse:
-    """A PNG of the data set, or 304 when the browser has it; 404 for what is not there."""
+    """A PNG of the dataset, or 304 when the browser has it; 404 for what is not there."""
     found = get_object_or_404(Dataset.objects.only("digest", "file"), pk=pk)
 
     @condition(etag_func=lambda *_: quote_etag(f"{found.digest[:16]}-{name}"))
