@@ -10,6 +10,8 @@ from pathlib import Path
 from django.core.files import File
 from django.core.files.storage import default_storage
 
+from training import crash_points
+
 
 def store(name: str, source: Path) -> None:
     """Copy a file into the storage under exactly this name.
@@ -32,6 +34,7 @@ def store(name: str, source: Path) -> None:
     try:
         with source.open("rb") as reader, part.open("wb") as writer:
             shutil.copyfileobj(reader, writer, 1 << 20)
+            crash_points.reached("half-stored")
             writer.flush()
             os.fsync(writer.fileno())
         part.replace(target)

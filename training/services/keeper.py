@@ -4,11 +4,11 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from training import wakeups
+from training import crash_points, wakeups
 from training.models import Evaluation, RunEvent, TrainingRun
 from training.services import failure_sentences
 from training.services.run_log import announce_state, log_event
@@ -95,12 +95,16 @@ def _move(run: TrainingRun, now: datetime, status: Status, message: str, **condi
     if status == Status.FAILED:
         fields["error"] = message[:500]
         level = RunEvent.Level.ERROR
-    moved = TrainingRun.objects.filter(
-        pk=run.pk, status=run.status, fence=run.fence, **condition
-    ).update(**fields)
+    with transaction.atomic():
+        moved = TrainingRun.objects.filter(
+            pk=run.pk, status=run.status, fence=run.fence, **condition
+        ).update(**fields)
+        if moved:
+            crash_points.reached("inside-requeue-transaction")
+            log_event(run.pk, run.fence, message, level)
+            announce_state(run.pk, status)
     if moved:
-        log_event(run.pk, run.fence, message, level)
-        announce_state(run.pk, status)
+        crash_points.reached("after-requeue")
 
 
 def _wake_trainers(now: datetime) -> None:

@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from training import wakeups
+from training import crash_points, wakeups
 from training.models import EpochMetric, Evaluation, RunEvent, TrainingRun
 from training.services.claims import Claim, fenced, lease_end
 from training.services.run_log import announce_state, log_event
@@ -46,6 +46,7 @@ def epoch_recorded(claim: Claim, metric: EpochMetric, checkpoint: str) -> None:
             ],
         )
         log_event(claim.run_id, claim.fence, _epoch_line(metric))
+        crash_points.reached("inside-epoch-transaction")
 
 
 def succeeded(
@@ -69,6 +70,7 @@ def succeeded(
             run=run, dataset_id=run.dataset_id, split="test"
         )
         run_succeeded.send(sender=TrainingRun, run=run)
+        crash_points.reached("inside-success-transaction")
         log_event(claim.run_id, claim.fence, "Succeeded.")
         announce_state(claim.run_id, Status.SUCCEEDED)
         transaction.on_commit(lambda: wakeups.wake_evaluator(evaluation.pk))

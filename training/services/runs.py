@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from digitsite.accounts.models import User
 from digitsite.accounts.roles import Capability
-from training import wakeups
+from training import crash_points, wakeups
 from training.ml.hyperparameters import Hyperparameters
 from training.models import Dataset, EpochMetric, TrainingRun
 from training.services.run_log import announce_state, log_event
@@ -133,6 +133,7 @@ def _verb(status: str) -> str:
 
 def _wake_after_commit(run: TrainingRun) -> None:
     def wake() -> None:
+        crash_points.reached("run-committed")
         if wakeups.wake_trainer():
             TrainingRun.objects.filter(pk=run.pk).update(woken_at=timezone.now())
 

@@ -66,6 +66,7 @@ def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Out
         heartbeat, lambda: TrainingRun.objects.select_related("dataset").get(pk=claim.run_id)
     )
     _insist(heartbeat, lambda: outcomes.started(claim, environment()))
+    crash_points.reached("after-started")
     hyperparameters = Hyperparameters(**run.hyperparameters)
     digits = load_digits(run.dataset)
 
@@ -110,8 +111,10 @@ def _stopped(claim: Claim, heartbeat: Heartbeat) -> Outcome:
     if heartbeat.lost:
         return Outcome.LOST
     if heartbeat.stop.cancel.is_set():
+        crash_points.reached("before-cancelled")
         _insist(heartbeat, lambda: outcomes.cancelled(claim))
         return Outcome.CANCELLED
+    crash_points.reached("before-handing-back")
     _insist(heartbeat, lambda: outcomes.handed_back(claim))
     return Outcome.HANDED_BACK
 
