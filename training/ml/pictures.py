@@ -21,6 +21,12 @@ FORMATS = ("PNG", "JPEG")
 WORKING_SIDE = 400
 """The longer side a picture is reduced to before anything is looked for in it."""
 
+_RIDGE_SHARE = 25
+"""Percentile of the depth along the ridge that is taken for half the pen's width."""
+
+_WIDEST = 0.22
+"""A pen is at most this share of the digit's longer side; what is deeper has run together."""
+
 _FINE = 6
 """Samples along one pixel of the result while a digit is redrawn."""
 
@@ -35,10 +41,10 @@ def picture_to_image(picture: bytes | np.ndarray) -> np.ndarray:
     Raises DrawingError with code `empty`, `malformed`, `too_large` or `unsupported`.
     """
     grey = read_grey(picture)
-    ready = _as_it_is(grey)
+    ready = as_it_is(grey)
     if ready is not None:
         return ready
-    return redraw(find_ink(grey))
+    return redraw(crop(find_ink(grey)))
 
 
 def read_grey(picture: bytes | np.ndarray) -> np.ndarray:
@@ -130,7 +136,7 @@ def _composite(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(grey * alpha + paper * (1 - alpha)).astype(np.uint8))
 
 
-def _as_it_is(grey: np.ndarray) -> np.ndarray | None:
+def as_it_is(grey: np.ndarray) -> np.ndarray | None:
     """`grey` as uint8 where it is a picture of this contract or of MNIST already, else None."""
     if grey.shape != (SIDE, SIDE):
         return None
@@ -150,13 +156,18 @@ def _as_it_is(grey: np.ndarray) -> np.ndarray | None:
 
 
 def find_ink(grey: np.ndarray) -> np.ndarray:
-    """The ink in a picture: (H, W) float32 in [0, 1], 1 where a pen went, cropped to its box.
+    """The ink in a picture: (H, W) float32 in [0, 1], 1 where a pen went.
 
     Raises DrawingError with code `empty` where nothing stands out from the paper.
     """
     ink = ink_on_paper(grey)
     if ink is None:
         raise DrawingError("empty", "No digit stands out from the background of this picture.")
+    return ink
+
+
+def crop(ink: np.ndarray) -> np.ndarray:
+    """`ink` (H, W) cut to the box of what is more ink than paper, and a pixel around it."""
     rows = np.flatnonzero((ink > 0.5).any(axis=1))
     columns = np.flatnonzero((ink > 0.5).any(axis=0))
     return np.pad(ink, 1)[rows[0] : rows[-1] + 3, columns[0] : columns[-1] + 3]
@@ -192,8 +203,8 @@ def redraw(ink: np.ndarray) -> np.ndarray:
 def stroke_width(ink: np.ndarray) -> float:
     """The usual width of the strokes in `ink` (H, W), in its pixels.
 
-    Twice the median distance to the outline along the ridge of the strokes, with the ink's area
-    over the ridge's length as the answer for strokes of a pixel or two.
+    Twice the distance to the outline along the ridge of the strokes: a low percentile of it, since
+    a loop that has run full of ink is deeper than the pen was wide.
     """
     from scipy import ndimage
 
@@ -203,7 +214,8 @@ def stroke_width(ink: np.ndarray) -> float:
         return 1.0
     depth = ndimage.distance_transform_edt(np.pad(large, 1))
     ridge = (depth > 0.9) & (depth >= ndimage.maximum_filter(depth, 3))
-    return float(max(2 * np.median(depth[ridge]) - 1, 1.0)) / zoom
+    width = max(2 * np.percentile(depth[ridge], _RIDGE_SHARE) - 1, 1.0) / zoom
+    return float(min(width, _WIDEST * max(ink.shape)))
 
 
 def _resize(ink: np.ndarray, scale: float) -> np.ndarray:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from training.ml.ink import BOX, CENTRE, EDGE, PEN, SIDE, DrawingError
 from training.ml.pictures import picture_to_image
-from training.ml.strokes import strokes_to_image, strokes_to_views
+from training.ml.split import MAX_DIGITS, Piece, split_picture, split_strokes
+from training.ml.strokes import strokes_to_image
 
 CONTRACT_ID = "digitsite-ink-1"
 """Changes whenever the same drawing would give another picture."""
@@ -18,10 +19,13 @@ __all__ = [
     "CENTRE",
     "CONTRACT_ID",
     "EDGE",
+    "MAX_DIGITS",
     "PEN",
     "SIDE",
     "DrawingError",
+    "Piece",
     "picture_to_image",
+    "split_picture",
+    "split_strokes",
     "strokes_to_image",
-    "strokes_to_views",
 ]

@@ -41,19 +41,14 @@ def strokes_to_image(strokes: Strokes, *, pen: float = PEN) -> np.ndarray:
     A dot (or one point repeated) gives a dot in the middle; a straight line gives a line of 20 px.
     Raises DrawingError with code `empty`, `malformed`, `not_finite`, `out_of_range` or `too_long`.
     """
-    return _draw(_read(strokes), (pen,))[0]
+    return _draw(read_strokes(strokes), pen)
 
 
-def strokes_to_views(strokes: Strokes, pens: Sequence[float] = (2.0, 2.5, 3.0)) -> np.ndarray:
-    """The same drawing with several pens: (len(pens), 28, 28) uint8, for one batched prediction.
+def read_strokes(strokes: Strokes) -> list[np.ndarray]:
+    """Validate: a list of (points, 2) float64 arrays, one for each stroke that has a point.
 
     Raises DrawingError as `strokes_to_image` does.
     """
-    return _draw(_read(strokes), tuple(pens))
-
-
-def _read(strokes: Strokes) -> list[np.ndarray]:
-    """Validate: a list of (points, 2) float64 arrays, one for each stroke that has a point."""
     if isinstance(strokes, (str, bytes, dict)) or not isinstance(strokes, Iterable):
         raise DrawingError("malformed", "A drawing is a list of strokes.")
     paths: list[np.ndarray] = []
@@ -101,19 +96,15 @@ def _read_stroke(stroke: Sequence[Sequence[float]]) -> np.ndarray:
     return path
 
 
-def _draw(paths: list[np.ndarray], pens: tuple[float, ...]) -> np.ndarray:
-    """Draw `paths` once for each of `pens`: (len(pens), 28, 28) uint8."""
+def _draw(paths: list[np.ndarray], pen: float) -> np.ndarray:
     everything = np.concatenate(paths)
     low, high = everything.min(axis=0), everything.max(axis=0)
-    span = float((high - low).max())
-    images = np.empty((len(pens), SIDE, SIDE), np.uint8)
-    for view, pen in enumerate(pens):
-        scale = (BOX - pen) / max(span, DOT_SIZE)
-        starts, ends = _pieces([(path - (low + high) / 2) * scale for path in paths])
-        rough = _ink(starts + CENTRE, ends + CENTRE, pen)
-        shift = CENTRE + (CENTRE - np.array(centre_of_mass(rough)))
-        images[view] = np.rint(_ink(starts + shift, ends + shift, pen) * 255)
-    return images
+    # The pen goes half its width beyond the points at either end of the box.
+    scale = (BOX - pen) / max(float((high - low).max()), DOT_SIZE)
+    starts, ends = _pieces([(path - (low + high) / 2) * scale for path in paths])
+    rough = _ink(starts + CENTRE, ends + CENTRE, pen)
+    shift = CENTRE + (CENTRE - np.array(centre_of_mass(rough)))
+    return np.rint(_ink(starts + shift, ends + shift, pen) * 255).astype(np.uint8)
 
 
 def _pieces(paths: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
