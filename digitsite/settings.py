@@ -13,6 +13,7 @@ import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 
 from digitsite import environment
+from digitsite.file_storage import storage_for
 from digitsite.sqlite import sqlite_options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -183,9 +184,11 @@ STATICFILES_FINDERS = [
 ]
 MEDIA_ROOT = HOME / "files"
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": storage_for(environment.text("DIGITSITE_FILES_URL")),
     "staticfiles": {"BACKEND": "digitsite.static_files.StaticFilesStorage"},
 }
+# A storage on another machine may be away for so long before a run or an evaluation fails.
+FILES_PATIENCE_SECONDS = environment.number("FILES_PATIENCE_SECONDS", 120, minimum=0, maximum=3600)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 # --- language and time ------------------------------------------------------------------------
@@ -242,6 +245,8 @@ RUN_MAX_ATTEMPTS = environment.integer("RUN_MAX_ATTEMPTS", 3, minimum=1, maximum
 RUN_DEADLINE_SECONDS = environment.number(
     "RUN_DEADLINE_SECONDS", 6 * 3600, minimum=60, maximum=7 * 24 * 3600
 )
+# TensorFlow's threads in a trainer; 0 is one for each CPU that the process may use.
+TRAIN_THREADS = environment.integer("TRAIN_THREADS", 0, minimum=0, maximum=1024)
 REVIEWS_REQUIRED = environment.integer("REVIEWS_REQUIRED", 1, minimum=1, maximum=5)
 
 # --- logs ---------------------------------------------------------------------------------------

@@ -1,16 +1,46 @@
-"""Durable files in the default storage: whole or not there at all."""
+"""Durable files in the default storage: whole or not there at all.
+
+A storage that is away raises ConnectionError; `patiently` waits for it to come back.
+"""
 
 import hashlib
+import logging
 import os
 import shutil
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
+from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 
 from training import crash_points
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+def patiently(action: Callable[[], T], *, give_up: Callable[[], bool] = lambda: False) -> T:
+    """Do it; while the storage is away do it again, for FILES_PATIENCE_SECONDS at most.
+
+    The action may be repeated after a part of it. Raises the last ConnectionError when patience
+    ends or `give_up` says so.
+    """
+    deadline = time.monotonic() + settings.FILES_PATIENCE_SECONDS
+    pause_seconds = 0.1
+    while True:
+        try:
+            return action()
+        except ConnectionError as error:
+            if give_up() or time.monotonic() + pause_seconds > deadline:
+                raise
+            logger.warning("event=storage-away reason=%s", error)
+        time.sleep(pause_seconds)
+        pause_seconds = min(2 * pause_seconds, 1.0)
 
 
 def store(name: str, source: Path) -> None:
@@ -19,11 +49,13 @@ def store(name: str, source: Path) -> None:
     On a local disk: temporary name, fsync, rename, fsync of the folder, so that a reader or a
     crash sees all of it or nothing. Elsewhere the storage's own save, which is atomic for objects.
 
-    Raises OSError, for instance when the disk is full; nothing is left behind then.
+    Raises OSError, for instance when the disk is full (nothing is left behind then), and
+    ConnectionError when the storage is away.
     """
     try:
         target = Path(default_storage.path(name))
     except NotImplementedError:
+        crash_points.reached("half-stored")
         with source.open("rb") as file:
             kept = default_storage.save(name, File(file))
         if kept != name:
@@ -44,7 +76,7 @@ def store(name: str, source: Path) -> None:
 
 
 def fetch(name: str, target: Path) -> None:
-    """Copy a stored file to a local path. Raises FileNotFoundError (or the storage's own)."""
+    """Copy a stored file to a local path. Raises FileNotFoundError and ConnectionError."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with default_storage.open(name, "rb") as reader, target.open("wb") as writer:
         shutil.copyfileobj(reader, writer, 1 << 20)

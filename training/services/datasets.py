@@ -25,6 +25,10 @@ class DatasetUnreadable(Exception):
     """The stored file is gone or is not what the row says."""
 
 
+class DatasetAway(DatasetUnreadable, ConnectionError):
+    """The storage does not answer; it may soon."""
+
+
 def import_mnist(path: Path | None = None) -> Dataset:
     """MNIST as a dataset; the one that is there already if it is.
 
@@ -77,7 +81,7 @@ def add_dataset(
 def load_digits(dataset: Dataset) -> Digits:
     """The arrays of a dataset; the two newest stay in memory, by digest.
 
-    Raises DatasetUnreadable.
+    Raises DatasetUnreadable; where waiting may help, DatasetAway.
     """
     return _load(dataset.digest, dataset.file.name)
 
@@ -87,6 +91,8 @@ def _load(digest: str, file_name: str) -> Digits:
     try:
         with default_storage.open(file_name, "rb") as file:
             digits = load_npz(file)
+    except ConnectionError as error:
+        raise DatasetAway(str(error)) from error
     except (OSError, ValueError) as error:
         raise DatasetUnreadable(f"its file {file_name} cannot be read ({error})") from error
     if digits.digest != digest:

@@ -10,6 +10,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
+from training import storage
 from training.ml.metrics import evaluate as measure
 from training.models import Evaluation, Misclassification
 from training.services.datasets import load_digits
@@ -39,7 +40,7 @@ def evaluate(evaluation_id: int) -> Evaluation:
     if evaluation.status == Status.DONE:
         return evaluation
     try:
-        return _evaluate(evaluation)
+        return storage.patiently(lambda: _evaluate(evaluation))
     except Exception as error:
         Evaluation.objects.filter(pk=evaluation_id).exclude(status=Status.DONE).update(
             status=Status.FAILED,

@@ -10,6 +10,8 @@ def sentence_for(error: BaseException) -> str:
     """What happened and what to do next. The traceback is for admins and goes elsewhere."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "The disk is full. Free some space, then resume the run."
+    if isinstance(error, ConnectionError):
+        return "The file storage did not answer for too long. Resume the run when it is back."
     # TensorFlow's error for memory, told by its name so as not to load TensorFlow here.
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return (

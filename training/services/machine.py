@@ -7,9 +7,16 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from django.conf import settings
+
 import digitsite
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "onnx", "onnxruntime", "django", "celery")
+
+
+def train_threads() -> int:
+    """TensorFlow's threads in this process: TRAIN_THREADS, or one for each CPU it may use."""
+    return settings.TRAIN_THREADS or len(os.sched_getaffinity(0))
 
 
 @lru_cache(maxsize=1)
@@ -20,6 +27,7 @@ def environment() -> dict:
         "platform": platform.platform(),
         "cpu": _cpu_model(),
         "cpus": len(os.sched_getaffinity(0)),
+        "threads": train_threads(),
         "python": platform.python_version(),
         "digitsite": digitsite.__version__,
         "packages": {name: _version(name) for name in _PACKAGES},

@@ -3,7 +3,8 @@
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
 
-from training import crash_points
+from training import crash_points, storage
 from training.ml.hyperparameters import Hyperparameters
 from training.models import EpochMetric, RunEvent, TrainingRun
 from training.services import outcomes, run_files, tensorflow_loading
@@ -19,7 +20,7 @@ from training.services.claims import Claim, ClaimLost
 from training.services.datasets import load_digits
 from training.services.failure_sentences import sentence_for
 from training.services.heartbeat import Heartbeat, Stop
-from training.services.machine import environment
+from training.services.machine import environment, train_threads
 from training.services.run_log import log_event
 from training.services.workspace import sweep, workspace
 
@@ -52,6 +53,8 @@ def train(claim: Claim, stop: Stop, observer: Observer | None = None) -> Outcome
         except ClaimLost:
             return Outcome.LOST
         except Exception as error:
+            if isinstance(error, ConnectionError) and heartbeat.should_stop:
+                return _stopped(claim, heartbeat)  # while waiting for the storage
             logger.exception("%s event=failed", claim)
             sentence, trace = sentence_for(error), traceback.format_exc()
             try:
@@ -68,17 +71,22 @@ def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Out
     _insist(heartbeat, lambda: outcomes.started(claim, environment()))
     crash_points.reached("after-started")
     hyperparameters = Hyperparameters(**run.hyperparameters)
-    digits = load_digits(run.dataset)
+    digits = _when_stored(heartbeat, lambda: load_digits(run.dataset))
 
     sweep()
     with workspace(claim) as folder:
-        run_files.fetch_checkpoints(run.checkpoint, folder / "checkpoints")
+        checkpoints = folder / "checkpoints"
+        _when_stored(heartbeat, lambda: run_files.fetch_checkpoints(run.checkpoint, checkpoints))
         tensorflow_loading.load()
         from training.ml.fit import fit
 
         monitor = _Monitor(claim, heartbeat, observer)
         result = fit(
-            hyperparameters, digits, checkpoint_dir=folder / "checkpoints", monitor=monitor
+            hyperparameters,
+            digits,
+            checkpoint_dir=checkpoints,
+            monitor=monitor,
+            threads=train_threads(),
         )
         for note in result.notes:
             _insist(heartbeat, partial(_warn, claim, note))
@@ -91,7 +99,9 @@ def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Out
 
         exported = export(result.model, digits, folder / "export")
         crash_points.reached("after-export")
-        artifacts = run_files.store_artifacts(claim, exported.files)
+        artifacts = _when_stored(
+            heartbeat, lambda: run_files.store_artifacts(claim, exported.files)
+        )
         crash_points.reached("after-artifacts-stored")
 
     proof = vars(exported.proof)
@@ -103,7 +113,8 @@ def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Out
         ),
     )
     crash_points.reached("after-success")
-    run_files.drop_other_artifacts(claim)
+    with _leftovers_may_stay(claim):
+        run_files.drop_other_artifacts(claim)
     return Outcome.SUCCEEDED
 
 
@@ -157,7 +168,9 @@ class _Monitor:
         crash_points.reached("before-checkpoint-stored")
         if self.heartbeat.lost:
             raise ClaimLost(str(self.claim))
-        name = run_files.store_checkpoint(self.claim, checkpoint)
+        name = _when_stored(
+            self.heartbeat, lambda: run_files.store_checkpoint(self.claim, checkpoint)
+        )
         crash_points.reached("after-checkpoint-stored")
         metric = EpochMetric(
             run_id=self.claim.run_id,
@@ -173,12 +186,27 @@ class _Monitor:
         _insist(self.heartbeat, lambda: outcomes.epoch_recorded(self.claim, metric, name))
         self.heartbeat.renewed()
         crash_points.reached("after-epoch-recorded")
-        run_files.drop_older_checkpoints(self.claim, name)
+        with _leftovers_may_stay(self.claim):
+            run_files.drop_older_checkpoints(self.claim, name)
         if self.observer:
             self.observer.on_epoch(metric)
 
     def should_stop(self) -> bool:
         return self.heartbeat.should_stop
+
+
+def _when_stored(heartbeat: Heartbeat, action: Callable[[], T]) -> T:
+    """Do what needs the storage; wait for one that is away, unless training should stop."""
+    return storage.patiently(action, give_up=lambda: heartbeat.should_stop)
+
+
+@contextmanager
+def _leftovers_may_stay(claim: Claim) -> Iterator[None]:
+    """What could not be removed from a storage that is away costs room, no run."""
+    try:
+        yield
+    except ConnectionError as error:
+        logger.warning("%s event=leftovers-stay reason=%s", claim, error)
 
 
 def _insist(heartbeat: Heartbeat, write: Callable[[], T]) -> T:
