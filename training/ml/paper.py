@@ -40,7 +40,8 @@ def _area(ink: np.ndarray | None) -> float:
 
 def _least(values: np.ndarray) -> float:
     """What ink must exceed in `values` (H, W), most of which are paper, given their grain."""
-    return max(_LEAST_CONTRAST, 5 * 1.4826 * float(np.median(np.abs(values))))
+    step = 1 + max(values.shape) // 100
+    return max(_LEAST_CONTRAST, 5 * 1.4826 * float(np.median(np.abs(values[::step, ::step]))))
 
 
 def _weight(values: np.ndarray) -> float:
@@ -71,18 +72,17 @@ def _narrow(side: np.ndarray) -> np.ndarray:
         image = Image.fromarray(ground.astype(np.float32))
         ground = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
     narrow = side - ground
-    return narrow - np.median(narrow)
+    return narrow - np.median(narrow[::few, ::few])
 
 
 def _paper(grey: np.ndarray) -> np.ndarray:
     """The light of the paper under the ink: (H, W), a quadratic surface of the coordinates."""
-    height, width = grey.shape
-    y, x = np.mgrid[-1 : 1 : complex(height), -1 : 1 : complex(width)]
-    step = max(1, max(height, width) // 64)
-    few = (slice(None, None, step), slice(None, None, step))
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y])
-    sample = terms[(slice(None), *few)].reshape(6, -1).T
-    values = grey[few].ravel().astype(float)
+    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in grey.shape)
+    step = max(1, max(grey.shape) // 64)
+    values = grey[::step, ::step].ravel().astype(float)
+    rows, columns = (axis.ravel() for axis in np.meshgrid(y[::step], x[::step], indexing="ij"))
+    terms = [np.ones_like(rows), columns, rows, columns**2, columns * rows, rows**2]
+    sample = np.stack(terms, axis=1).astype(float)
     surface = np.zeros(6)
     surface[0] = np.median(values)
     for _ in range(8):
@@ -91,7 +91,9 @@ def _paper(grey: np.ndarray) -> np.ndarray:
         weights = 1 / (1 + (away / (2 * spread)) ** 4)
         weighted = sample * weights[:, None]
         surface = np.linalg.solve(weighted.T @ sample + 1e-6 * np.eye(6), weighted.T @ values)
-    return np.tensordot(surface, terms, 1)
+    one, right, down, right2, cross, down2 = surface.astype(np.float32)
+    across = one + right * x + right2 * x * x
+    return across + (down * y + down2 * y * y)[:, None] + cross * y[:, None] * x
 
 
 def _half_of_ink(values: np.ndarray) -> float:

@@ -24,6 +24,9 @@ WORKING_SIDE = 400
 _RIDGE_SHARE = 25
 """Percentile of the depth along the ridge that is taken for half the pen's width."""
 
+_MEASURED_SIDE = 240
+"""The longer side, in pixels, of the ink whose strokes' width is measured."""
+
 _WIDEST = 0.22
 """A pen is at most this share of the digit's longer side; what is deeper has run together."""
 
@@ -191,12 +194,13 @@ def redraw(ink: np.ndarray) -> np.ndarray:
     pad = int(np.ceil(max(grow, 0) + EDGE * _FINE)) + 2
     fine = np.pad(fine, pad)
     inside = fine > 0.5
-    outline = np.where(
-        inside,
-        ndimage.distance_transform_edt(inside) - 0.5,
-        0.5 - ndimage.distance_transform_edt(~inside),
-    )
-    drawn = np.clip((outline + grow) / (EDGE * _FINE) + 0.5, 0.0, 1.0)
+    soft = EDGE * _FINE / 2
+    outline = np.where(inside, np.inf, -np.inf)
+    if grow < soft:
+        outline[inside] = ndimage.distance_transform_edt(inside)[inside] - 0.5
+    if grow > -soft:
+        outline[~inside] = 0.5 - ndimage.distance_transform_edt(~inside)[~inside]
+    drawn = np.clip((outline + grow) / (2 * soft) + 0.5, 0.0, 1.0)
     return _place(drawn)
 
 
@@ -208,13 +212,13 @@ def stroke_width(ink: np.ndarray) -> float:
     """
     from scipy import ndimage
 
-    zoom = 4 if max(ink.shape) < 80 else 2
+    zoom = min(4.0, _MEASURED_SIDE / max(ink.shape))
     large = _resize(ink, zoom) > 0.5
     if not large.any():
         return 1.0
     depth = ndimage.distance_transform_edt(np.pad(large, 1))
     ridge = (depth > 0.9) & (depth >= ndimage.maximum_filter(depth, 3))
-    width = max(2 * np.percentile(depth[ridge], _RIDGE_SHARE) - 1, 1.0) / zoom
+    width = max(2 * np.percentile(depth[ridge], _RIDGE_SHARE) - 0.5, 1.0) / zoom
     return float(min(width, _WIDEST * max(ink.shape)))
 
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from benchmarks.upload_scenes import SCENES, glyph_of_strokes
+from benchmarks.material.upload_scenes import SCENES, glyph_of_strokes
 from training.ml.allographs import FORMS, draw_form
 from training.ml.ink import CENTRE, centre_of_mass
 from training.ml.pictures import MAX_BYTES, stroke_width
