@@ -1,11 +1,12 @@
 """One run under attack, and the words in which faults are told."""
 
 import random
-import signal
 import threading
 import time
+import urllib.error
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class Case:
     site: Site
     random: random.Random
     run_id: int = 0
-    expected: str = "succeeded"
+    expected: tuple[str, ...] = ("succeeded",)
     may_go_back: bool = False  # a checkpoint was damaged: epochs may be trained twice
     cancel_seconds: float | None = None
     threads: list[threading.Thread] = field(default_factory=list)
@@ -106,27 +107,29 @@ class Case:
         for thread in self.threads:
             thread.join()
 
-        def over() -> dict[str, Any] | None:
-            row = self.row
-            return row if row["status"] in FINAL else None
+        wait_for(f"the end of run {self.run_id}", lambda: self.over)
+        return self.row
 
-        return wait_for(f"the end of run {self.run_id}", over)
+    @property
+    def over(self) -> bool:
+        return self.row["status"] in FINAL
 
-    def cancel(self) -> None:
-        """Ask for it, and measure how long it takes; `Cancelled` or over before that."""
-        self.site.request("POST", f"runs/{self.run_id}/cancel")
-        asked = time.monotonic()
-        wait_for("the cancelled run", lambda: self.row["status"] in FINAL)
-        self.cancel_seconds = time.monotonic() - asked
+    def cancel(self, *, wait: bool = True) -> bool:
+        """Ask for it, and measure how long it takes. False if the run was over before."""
+        try:
+            self.site.request("POST", f"runs/{self.run_id}/cancel")
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.CONFLICT:
+                raise
+            return False
+        if wait:
+            asked = time.monotonic()
+            wait_for("the cancelled run", lambda: self.over)
+            self.cancel_seconds = time.monotonic() - asked
+        return self.row["status"] == "cancelled"
 
     def resume(self) -> None:
         self.site.request("POST", f"runs/{self.run_id}/resume")
 
     def checkpoint(self) -> Path:
         return self.site.home / "files" / self.row["checkpoint"]
-
-
-def stop_and_continue(signal_to: Callable[[int], None], seconds: float) -> None:
-    signal_to(signal.SIGSTOP)
-    time.sleep(seconds)
-    signal_to(signal.SIGCONT)

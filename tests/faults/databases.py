@@ -43,6 +43,8 @@ class Database(Protocol):
 
     def install_record(self) -> None: ...
 
+    def lock(self, seconds: float) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -147,6 +149,12 @@ class Postgres:
             "CREATE TRIGGER fault_epoch AFTER INSERT OR UPDATE ON training_epochmetric "
             "FOR EACH ROW EXECUTE FUNCTION fault_epoch()"
         )
+
+    def lock(self, seconds: float) -> None:
+        """Nobody can read or write the runs for so long."""
+        with psycopg.connect(self.url) as connection:
+            connection.execute("LOCK TABLE training_trainingrun IN ACCESS EXCLUSIVE MODE")
+            time.sleep(seconds)
 
     def _execute(self, sql: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:

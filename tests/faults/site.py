@@ -47,12 +47,17 @@ def wait_for(what: str, look: Callable[[], T], seconds: float = BOUND_SECONDS) -
     return found
 
 
+def new_folder() -> Path:
+    """For one site: its home, its logs, its SQLite file."""
+    return Path(tempfile.mkdtemp(prefix="digitsite-faults-"))
+
+
 class Site:
     """Starts on `start`; every process is in a group of its own and is gone after `close`."""
 
-    def __init__(self, database: Database, folder: Path | None = None):
+    def __init__(self, database: Database, folder: Path):
         self.database = database
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="digitsite-faults-"))
+        self.folder = folder
         self.home = self.folder / "home"
         self.orders = self.folder / "orders"
         self.orders.mkdir(parents=True)
@@ -73,6 +78,7 @@ class Site:
             "RUN_LEASE_SECONDS": str(LEASE_SECONDS),
             "RUN_HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),
             "KEEPER_INTERVAL_SECONDS": str(KEEPER_SECONDS),
+            "TRAIN_THREADS": "1",  # many small processes: more threads would only wait
         }
         self._names = itertools.count(1)
 
@@ -139,6 +145,7 @@ class Site:
         for name, process in list(self.processes.items()):
             if process.poll() is not None:
                 self.launch(name)
+        self.wait_for_redis()
         wait_for("the web server", self._web_answers)
 
     def close(self) -> list[int]:

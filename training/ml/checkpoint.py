@@ -36,7 +36,10 @@ class Checkpoint:
 
 
 def save(directory: Path, checkpoint: Checkpoint) -> Path:
-    """Write durably (temporary name, fsync, rename, fsync of the folder), then drop older ones."""
+    """Write durably (temporary name, fsync, rename, fsync of the folder), then keep the newest two.
+
+    Files of later epochs go too: training would have gone on from them, were they sound.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"epoch-{checkpoint.epoch:05d}.ckpt"
     part = path.with_suffix(f".{os.getpid()}.part")
@@ -49,8 +52,11 @@ def save(directory: Path, checkpoint: Checkpoint) -> Path:
     finally:
         part.unlink(missing_ok=True)
     _fsync_folder(directory)
-    for _, old in _numbered(directory)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    numbered = _numbered(directory)
+    past = [old for epoch, old in numbered if epoch <= checkpoint.epoch]
+    unsound = [later for epoch, later in numbered if epoch > checkpoint.epoch]
+    for superseded in past[:-KEPT] + unsound:
+        superseded.unlink(missing_ok=True)
     return path
 
 

@@ -26,6 +26,16 @@ def test_two_are_kept(tmp_path):
     assert checkpoint.newest(tmp_path).epoch == 4
 
 
+def test_what_is_trained_anew_outlives_unsound_files_of_later_epochs(tmp_path):
+    for epoch in (4, 5):
+        checkpoint.save(tmp_path, make(epoch)).write_bytes(b"cut short")
+    assert checkpoint.newest(tmp_path) is None
+
+    assert checkpoint.save(tmp_path, make(1)).exists()
+    assert checkpoint.newest(tmp_path).epoch == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-00001.ckpt"]
+
+
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
 def test_a_truncated_one_is_skipped_for_the_one_before(tmp_path, share):
     checkpoint.save(tmp_path, make(1))
