@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,11 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings as django_settings
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
+
+from digitsite.database_threads import close_database_threads
 
 # Playwright's own event loop makes Django refuse synchronous queries in browser tests.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -35,6 +41,46 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _files_in_an_empty_folder(tmp_path: Path, settings) -> None:
     settings.MEDIA_ROOT = str(tmp_path / "files")
+
+
+@pytest.fixture(autouse=True)
+def _no_connection_outlives_its_test() -> Iterator[None]:
+    """The threads of asynchronous code keep their connections; a test database cannot."""
+    yield
+    close_database_threads()
+
+
+# Connections opened by threads other than the main one, with their threads. Django closes them in
+# the threads of a server; a test's own event loop and pools just end.
+_of_threads: list[tuple[threading.Thread, BaseDatabaseWrapper]] = []
+
+
+@receiver(connection_created)
+def _remember_connection(connection: BaseDatabaseWrapper, **kwargs) -> None:
+    thread = threading.current_thread()
+    if thread is not threading.main_thread():
+        _of_threads.append((thread, connection))
+
+
+def _close_connections(*, of_living_threads: bool) -> None:
+    for thread, connection in list(_of_threads):
+        if of_living_threads or not thread.is_alive():
+            _of_threads.remove((thread, connection))
+            connection.inc_thread_sharing()
+            connection.close()
+
+
+@pytest.fixture(autouse=True)
+def _connections_end_with_their_threads() -> Iterator[None]:
+    yield
+    _close_connections(of_living_threads=False)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup) -> Iterator[None]:
+    """PostgreSQL does not drop a database that somebody is connected to."""
+    yield
+    _close_connections(of_living_threads=True)
 
 
 def free_port() -> int:

@@ -32,5 +32,6 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"]["TEST"] = {"NAME": f"test_digitsite_{os.getpid()}"}
     DATABASES["default"]["OPTIONS"] = {"options": "-c synchronous_commit=off"}
 (HOME / "static").mkdir(exist_ok=True)  # WhiteNoise warns about a missing folder
