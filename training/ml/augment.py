@@ -30,7 +30,7 @@ def draw_poses(hyperparameters: Hyperparameters, count: int, rng: np.random.Gene
     """Poses for `count` images, uniform within the hyperparameters' limits."""
     hp = hyperparameters
     matrices = warps = thickness = None
-    if hp.rotation or hp.scaling or hp.shear or hp.shift:
+    if hp.rotation or hp.scaling or hp.shear:
         matrices = affine_matrices(
             angle=np.radians(rng.uniform(-hp.rotation, hp.rotation, count)),
             scale=1 + rng.uniform(-hp.scaling, hp.scaling, count),
@@ -64,6 +64,33 @@ def affine_matrices(*, angle, scale, aspect, shear, shift) -> np.ndarray:
     zero = np.zeros_like(a)
     rows = [a, b, middle - a * x - b * y, d, e, middle - d * x - e * y, zero, zero]
     return np.stack(rows, axis=-1).astype(np.float32)
+
+
+def whole_shift(hyperparameters: Hyperparameters) -> int:
+    """Pixels of `shift_by_place`: for a shift alone. With other moves it is in the matrices."""
+    hp = hyperparameters
+    return 0 if hp.rotation or hp.scaling or hp.shear else round(hp.shift)
+
+
+def shift_by_place(images, most: int):
+    """TensorFlow: images (B, 28, 28) uint8 moved by whole pixels, up to `most` each way.
+
+    Each of the (2 x most + 1)^2 moves is given to an equal share of the batch, by place; which
+    image has which place is the epoch's random order. Ink stays as sharp as it is, and slicing
+    costs a tenth of a transform.
+    """
+    import tensorflow as tf
+
+    moves = [(y, x) for y in range(2 * most + 1) for x in range(2 * most + 1)]
+    padded = tf.pad(images, ((0, 0), (most, most), (most, most)))
+    ends = np.linspace(0, images.shape[0], len(moves) + 1).round().astype(int).tolist()
+    return tf.concat(
+        [
+            padded[first:last, y : y + 28, x : x + 28]
+            for (y, x), first, last in zip(moves, ends[:-1], ends[1:], strict=True)
+        ],
+        axis=0,
+    )
 
 
 def apply_poses(images, matrices, warps, thickness):

@@ -66,12 +66,14 @@ class Monitor(Protocol):
 class FitResult:
     """A Keras model (float32, stock layers) and how it came about.
 
+    temperature: what the model divides its logits by, so that confidence is honest.
     epochs: all of them, those before a resume included. completed: False if stopped.
     notes: sentences for the run's log, such as a resume under other thread counts.
     """
 
     model: Any
     weights_sha256: str
+    temperature: float
     epochs: list[EpochResult]
     completed: bool
     resumed_from_epoch: int | None
@@ -141,9 +143,11 @@ def fit(
         monitor.on_epoch(result, saved)
 
     model = trainer.inference_model(best=bool(best.patience))
+    temperature = trainer.calibrate()
     return FitResult(
         model=model,
         weights_sha256=weights_sha256(model),
+        temperature=temperature,
         epochs=history,
         completed=completed,
         resumed_from_epoch=start.epoch if start else None,
@@ -192,7 +196,7 @@ def pin_threads(threads: int | None) -> int:
         tf.config.threading.set_intra_op_parallelism_threads(wanted)
         tf.config.threading.set_inter_op_parallelism_threads(wanted)
     except RuntimeError:
-        return tf.config.threading.get_intra_op_parallelism_threads()
+        return tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
     return wanted
 
 

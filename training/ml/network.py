@@ -43,6 +43,8 @@ def build_inference(hyperparameters: Hyperparameters):
     votes = []
     for member in range(hyperparameters.members):
         logits, _ = _Layers(hyperparameters, member, for_training=False).connect(pixels)
+        # Its factor is set after training, from the temperature.
+        logits = keras.layers.Rescaling(1.0, name=f"temperature_{member}")(logits)
         votes.append(keras.layers.Softmax(name=f"vote_{member}")(logits))
     probabilities = (
         keras.layers.Average(name="probabilities")(votes) if len(votes) > 1 else votes[0]
@@ -59,6 +61,21 @@ def copy_weights(members: list, inference, values: Iterable[np.ndarray] | None =
             if layer.weights:
                 found = [np.asarray(next(arrays)) for _ in layer.weights]
                 inference.get_layer(layer.name).set_weights(found)
+
+
+def set_temperature(inference, temperature: float) -> None:
+    """Divide the logits of every member by `temperature` from now on."""
+    for layer in inference.layers:
+        if layer.name.startswith("temperature_"):
+            layer.scale = 1.0 / temperature
+
+
+def logits_model(inference):
+    """A Keras model: images (N, 28, 28) uint8 -> the members' logits, a list of (N, 10)."""
+    import keras
+
+    logits = [layer.output for layer in inference.layers if layer.name.startswith("logits_")]
+    return keras.Model(inference.inputs, logits)
 
 
 def _member_seed(seed: int, member: int) -> int:
@@ -120,6 +137,8 @@ class _Layers:
     def _conv(self, x, name, filters, *, size=3, strides=1, padding="valid", pool=False):
         from keras import layers
 
+        # With one channel to read, bfloat16 convolutions take three times as long as float32.
+        dtype = "float32" if name == "conv1" else self.dtype
         x = layers.Conv2D(
             filters,
             size,
@@ -128,7 +147,7 @@ class _Layers:
             use_bias=not self.hp.batch_norm,
             kernel_initializer=self._initializer(),
             name=self._name(name),
-            dtype=self.dtype,
+            dtype=dtype,
         )(x)
         # Pooling first costs less: a quarter of the values is normalised. The classic keeps the
         # order of the books.

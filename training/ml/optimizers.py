@@ -6,11 +6,13 @@ Imported by `fit` only, because it loads TensorFlow. Every optimizer keeps its s
 
 import tensorflow as tf
 
+from training.ml.digits import CLASSES
 from training.ml.hyperparameters import Hyperparameters
 
 ADAM_BETAS = (0.9, 0.999)
 ADAM_EPSILON = 1e-7
 MOMENTUM = 0.9
+NEWTON_SCHULZ = ((3.4445, -4.7750, 2.0315),) * 5
 
 
 def build_optimizer(hyperparameters: Hyperparameters, variables: list):
@@ -100,12 +102,11 @@ class Muon:
     """
 
     MOMENTUM = 0.95
-    COEFFICIENTS = (3.4445, -4.7750, 2.0315)
     ROOT_MEAN_SQUARE = 0.2
 
     def __init__(self, targets: list, weight_decay: float):
         self.weight_decay = weight_decay
-        self.is_kernel = [t.shape.rank > 1 and "logits" not in t.name for t in targets]
+        self.is_kernel = [t.shape.rank > 1 and t.shape[-1] != CLASSES for t in targets]
         self.kernels = [t for t, kernel in zip(targets, self.is_kernel, strict=True) if kernel]
         others = [t for t, kernel in zip(targets, self.is_kernel, strict=True) if not kernel]
         self.momenta = _zeros_like(self.kernels)
@@ -119,20 +120,20 @@ class Muon:
         for target, gradient, momentum in zip(
             self.kernels, [g for g, kernel in pairs if kernel], self.momenta, strict=True
         ):
-            momentum.assign(momentum * self.MOMENTUM + gradient)
-            matrix = tf.reshape(gradient + self.MOMENTUM * momentum, (-1, target.shape[-1]))
-            rows, columns = matrix.shape
-            size = self.ROOT_MEAN_SQUARE * max(rows, columns) ** 0.5
-            update = tf.reshape(self._orthogonal(matrix), target.shape)
+            new = momentum.assign(momentum * self.MOMENTUM + gradient, read_value=True)
+            matrix = tf.reshape(gradient + self.MOMENTUM * new, (-1, gradient.shape[-1]))
+            size = self.ROOT_MEAN_SQUARE * max(matrix.shape) ** 0.5
+            update = tf.reshape(_orthogonal(matrix), target.shape)
             _decay(target, rate, self.weight_decay)
             target.assign_sub(update * (rate * size))
 
-    def _orthogonal(self, matrix):
-        tall = matrix.shape[0] > matrix.shape[1]
-        x = matrix / (tf.norm(matrix) + 1e-7)
-        a, b, c = self.COEFFICIENTS
-        for _ in range(5):
-            gram = tf.matmul(x, x, transpose_a=True) if tall else tf.matmul(x, x, transpose_b=True)
-            inner = b * gram + c * tf.matmul(gram, gram)
-            x = a * x + (tf.matmul(x, inner) if tall else tf.matmul(inner, x))
-        return x
+
+def _orthogonal(matrix):
+    """Nearly the nearest orthogonal matrix: singular values go to about 1, directions stay."""
+    wide = matrix.shape[0] < matrix.shape[1]
+    x = matrix / (tf.norm(matrix) + 1e-7)
+    for a, b, c in NEWTON_SCHULZ:
+        gram = tf.matmul(x, x, transpose_a=not wide, transpose_b=wide)
+        inner = b * gram + c * tf.matmul(gram, gram)
+        x = a * x + (tf.matmul(inner, x) if wide else tf.matmul(x, inner))
+    return x

@@ -39,15 +39,19 @@ _CLASSIC = Hyperparameters(
 
 _FAST = Hyperparameters(
     architecture="strided",
-    filters=32,
-    depth=2,
+    filters=16,
+    depth=3,
+    dense_units=64,
     epochs=2,
     batch_size=128,
+    optimizer="muon",
+    learning_rate=0.02,
+    label_smoothing=0.05,
     shift=1.0,
     validation_share=1 / 30,
 )
 
-_BALANCED = _FAST.model_copy(update={"depth": 3, "epochs": 5, "shift": 2.0})
+_BALANCED = _FAST.model_copy(update={"filters": 32, "dense_units": 128, "epochs": 5, "shift": 2.0})
 
 _BEST = Hyperparameters(
     architecture="deep",

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from training.ml import augment, network
+from training.ml.calibration import fit_temperature
 from training.ml.digits import CLASSES, Digits
 from training.ml.hyperparameters import Hyperparameters
 from training.ml.optimizers import build_optimizer
@@ -89,49 +90,66 @@ class Trainer:
 
     def begin_epoch(self, epoch: int, rates: np.ndarray) -> None:
         """Draw order and poses of the epoch. rates: (steps,) float32."""
-        members, used = self.hp.members, self.steps * self.batch
-        orders, poses = [], []
-        for member in range(members):
-            rng = np.random.default_rng([self.hp.seed, _ORDER, epoch, member])
-            orders.append(rng.permutation(self.count)[:used].astype(np.int32))
-            rng = np.random.default_rng([self.hp.seed, _POSES, epoch, member])
-            poses.append(augment.draw_poses(self.hp, used, rng))
-
-        def by_step(parts):
-            if parts[0] is None:
-                return None
-            stacked = np.stack([p.reshape(self.steps, self.batch, *p.shape[1:]) for p in parts], 1)
-            return tf.constant(
-                stacked.reshape(self.steps, members * self.batch, *stacked.shape[3:])
-            )
-
-        self._epoch = (
-            by_step(orders),
-            tuple(by_step(list(part)) for part in zip(*poses, strict=True)),
-            tf.constant(rates),
-        )
+        parts = [self._member_epoch(epoch, member) for member in range(self.hp.members)]
+        self._epoch = (*(self._by_step(part) for part in zip(*parts, strict=True)),)
+        self._rates = tf.constant(rates)
         self._totals.assign(tf.zeros(2))
+
+    def _member_epoch(self, epoch: int, member: int) -> tuple:
+        """The order in which one member sees the images, then the poses to give them."""
+        rng = np.random.default_rng([self.hp.seed, _ORDER, epoch, member])
+        order = rng.permutation(self.count)[: self.steps * self.batch].astype(np.int32)
+        rng = np.random.default_rng([self.hp.seed, _POSES, epoch, member])
+        return order, *augment.draw_poses(self.hp, len(order), rng)
+
+    def _by_step(self, parts: tuple):
+        """The members' arrays (used images, ...) as a tensor (steps, members x batch, ...)."""
+        if parts[0] is None:
+            return None
+        shape = parts[0].shape[1:]
+        cut = [part.reshape(self.steps, self.batch, *shape) for part in parts]
+        return tf.constant(cut[0] if len(cut) == 1 else np.concatenate(cut, axis=1))
 
     def train(self, first: int, count: int) -> tuple[float, float]:
         """Run `count` steps from step `first`; mean loss and accuracy of the epoch so far."""
-        self._train(*self._epoch, tf.constant(first), tf.constant(count))
+        self._train(self._epoch, self._rates, tf.constant(first), tf.constant(count))
         seen = (first + count) * self.batch * self.hp.members
         loss, correct = self._totals.numpy()
         return float(loss) / seen, float(correct) / seen
 
     @tf.function
-    def _train(self, order, poses, rates, first, count):
+    def _train(self, epoch, rates, first, count):
         for step in tf.range(first, first + count):
-            self._one_step(order[step], [p if p is None else p[step] for p in poses], rates[step])
+            batch = self._batch(*(part if part is None else part[step] for part in epoch))
+            self._one_step(*batch, rates[step])
 
-    def _one_step(self, indices, poses, rate):
-        images = tf.cast(tf.gather(self._images, indices), tf.float32)[..., None] / 255.0
-        images = augment.apply_poses(images, *poses)
-        truth = tf.gather(self._labels, indices)
+    def prepare_only(self, first: int, count: int) -> float:
+        """Gather and augment as `train` does, without training: to measure what it costs."""
+        return float(self._prepare(self._epoch, tf.constant(first), tf.constant(count)))
+
+    @tf.function
+    def _prepare(self, epoch, first, count):
+        total = tf.constant(0.0)
+        for step in tf.range(first, first + count):
+            images, _ = self._batch(*(part if part is None else part[step] for part in epoch))
+            total += tf.reduce_sum(images)
+        return total
+
+    def _batch(self, order, matrices, warps, thickness):
+        """(images (members x batch, 28, 28, 1) float32, their digits)."""
+        images = tf.gather(self._images, order)
+        most = augment.whole_shift(self.hp)
+        if most:
+            parts = tf.split(images, self.hp.members)
+            images = tf.concat([augment.shift_by_place(part, most) for part in parts], 0)
+        images = tf.cast(images, tf.float32)[..., None] / 255.0
+        images = augment.apply_poses(images, matrices, warps, thickness)
+        return images, tf.gather(self._labels, order)
+
+    def _one_step(self, images, truth, rate):
         smoothing = self.hp.label_smoothing
-        wanted = tf.one_hot(
-            truth, CLASSES, 1.0 - smoothing + smoothing / CLASSES, smoothing / CLASSES
-        )
+        low = smoothing / CLASSES
+        wanted = tf.one_hot(truth, CLASSES, 1.0 - smoothing + low, low)
         with tf.GradientTape() as tape:
             logits = tf.concat(
                 [
@@ -169,12 +187,26 @@ class Trainer:
         if not len(images):
             return None
         self.inference_model()
-        probabilities = np.concatenate(
-            [
-                self._predict(tf.constant(images[i : i + VALIDATION_BATCH])).numpy()
-                for i in range(0, len(images), VALIDATION_BATCH)
-            ]
-        )
+        probabilities = self._over_validation(self._predict)
         right = probabilities[np.arange(len(labels)), labels]
         loss = -np.log(np.maximum(right, 1e-12)).mean()
         return float(loss), float((probabilities.argmax(1) == labels).mean())
+
+    def _over_validation(self, function) -> np.ndarray:
+        images = self._validation[0]
+        starts = range(0, len(images), VALIDATION_BATCH)
+        parts = [function(tf.constant(images[i : i + VALIDATION_BATCH])).numpy() for i in starts]
+        return np.concatenate(parts, axis=-2)
+
+    def calibrate(self) -> float:
+        """Set the temperature that suits the images kept aside, and return it."""
+        labels = self._validation[1]
+        temperature = 1.0
+        if len(labels):
+            model = network.logits_model(self._inference)
+            logits = self._over_validation(
+                lambda images: tf.stack(tf.nest.flatten(model(images, training=False)))
+            )
+            temperature = fit_temperature(logits, labels)
+        network.set_temperature(self._inference, temperature)
+        return temperature

@@ -34,6 +34,5 @@ if __name__ == "__main__":
         synthetic_digits(),
         checkpoint_dir=Path(sys.argv[1]),
         monitor=Printing(),
-        threads=2,
     )
     say("weights", result.weights_sha256)

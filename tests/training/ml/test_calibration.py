@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from training.ml.calibration import fit_temperature
+
+
+def drawn(temperature: float, members: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Logits and labels drawn from them at a known temperature."""
+    rng = np.random.default_rng(4)
+    logits = rng.normal(0, 3, (20_000, 10))
+    odds = np.exp(logits / temperature)
+    labels = (odds.cumsum(1) < rng.random((len(odds), 1)) * odds.sum(1, keepdims=True)).sum(1)
+    return np.repeat(logits[None], members, axis=0), labels
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+@pytest.mark.parametrize("members", [1, 3])
+def test_the_temperature_that_labels_were_drawn_at_is_found(temperature, members):
+    assert fit_temperature(*drawn(temperature, members)) == pytest.approx(temperature, rel=0.05)
+
+
+def test_answers_that_are_all_right_are_not_made_certain_without_end():
+    logits = np.eye(10)[None] * 5
+    assert fit_temperature(logits, np.arange(10)) == pytest.approx(0.2, rel=0.01)
+
+
+def test_without_images_nothing_is_changed():
+    assert fit_temperature(np.zeros((1, 0, 10)), np.zeros(0, int)) == 1.0
