@@ -39,12 +39,12 @@ class ObjectStore:
             config=Config(s3={"addressing_style": "path"}),
         )
 
-    def keys(self) -> list[str]:
+    def object_names(self) -> list[str]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         return sorted(entry["Key"] for page in pages for entry in page.get("Contents", ()))
 
     def empty(self) -> None:
-        for key in self.keys():
+        for key in self.object_names():
             self.client.delete_object(Bucket=BUCKET, Key=key)
 
 

@@ -83,6 +83,7 @@ TABLE = [
     Row("run", Capability.BROWSE, _run),
     Row("run_live", Capability.BROWSE, _run),
     Row("run_events", Capability.BROWSE, _run),
+    Row("run_tensorboard", Capability.BROWSE, _run),
     Row("run_cancel", Capability.MANAGE_RUNS, _run, method="post", ok=_statuses(302)),
     Row("run_resume", Capability.MANAGE_RUNS, _run, method="post", ok=_statuses(302)),
     Row(

@@ -19,7 +19,7 @@ StartWorker = Callable[..., subprocess.Popen]
 
 
 @contextmanager
-def workers(child_environment: dict[str, str]) -> Iterator[StartWorker]:
+def workers(child_environment: dict[str, str], *, runs_per_child: int = 1) -> Iterator[StartWorker]:
     """A function that starts a worker for both queues, with more environment as keywords.
 
     What is left of them at the end is killed.
@@ -28,7 +28,7 @@ def workers(child_environment: dict[str, str]) -> Iterator[StartWorker]:
 
     def start(**environment: str) -> subprocess.Popen:
         command = [sys.executable, "-m", "celery", "-A", "digitsite", "worker", "--loglevel=INFO"]
-        command += ["-Q", "train,default", "-c", "1", "--max-tasks-per-child", "1"]
+        command += ["-Q", "train,default", "-c", "1", f"--max-tasks-per-child={runs_per_child}"]
         command += ["-n", f"worker{len(started)}@%h", "--without-mingle", "--without-gossip"]
         worker = subprocess.Popen(
             command, cwd=ROOT, env=child_environment | environment, start_new_session=True

@@ -25,6 +25,7 @@ urlpatterns = [
     path("runs/<int:pk>/", runs.run_detail, name="run"),
     path("runs/<int:pk>/live/", runs.run_live, name="run_live"),
     path("runs/<int:pk>/events/", runs.run_events, name="run_events"),
+    path("runs/<int:pk>/events.tfevents", runs.run_tensorboard, name="run_tensorboard"),
     path("runs/<int:pk>/cancel/", runs.run_cancel, name="run_cancel"),
     path("runs/<int:pk>/resume/", runs.run_resume, name="run_resume"),
     path("evaluations/<int:pk>/", evaluations.evaluation_detail, name="evaluation"),

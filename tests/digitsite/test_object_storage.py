@@ -81,7 +81,7 @@ def test_a_file_is_one_object_under_the_prefix_and_comes_back(store, source, tmp
     storage.store("runs/7/1/model.onnx", source)
     storage.fetch("runs/7/1/model.onnx", tmp_path / "copy")
 
-    assert store.keys() == ["site/runs/7/1/model.onnx"]
+    assert store.object_names() == ["site/runs/7/1/model.onnx"]
     assert (tmp_path / "copy").read_bytes() == b"content"
     assert default_storage.size("runs/7/1/model.onnx") == 7
 
@@ -94,7 +94,7 @@ def test_a_name_is_kept_and_its_content_replaced(store, source):
 
     with default_storage.open("file.bin") as file:
         assert file.read() == b"newer"
-    assert store.keys() == ["site/file.bin"]
+    assert store.object_names() == ["site/file.bin"]
 
 
 @pytest.mark.processes
@@ -108,7 +108,7 @@ def test_a_folder_is_listed_and_emptied(store, source):
     storage.drop_unfinished("runs/7/checkpoints")
     assert storage.names_in("runs/7/checkpoints") == []
     assert storage.names_in("nowhere") == []
-    assert store.keys() == ["site/runs/77/other"]
+    assert store.object_names() == ["site/runs/77/other"]
 
 
 @pytest.mark.processes
@@ -123,7 +123,7 @@ def test_threads_share_the_storage(store):
     for thread in threads:
         thread.join()
 
-    assert len(store.keys()) == 20
+    assert len(store.object_names()) == 20
     assert {default_storage.size(f"3/{turn}") for turn in range(5)} == {4000}
 
 

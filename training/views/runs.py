@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from digitsite.accounts.access import requires
 from digitsite.accounts.roles import Capability
-from training import live, run_listing, run_page, selectors
+from training import event_file, live, run_listing, run_page, selectors
 from training.forms import LaunchForm
 from training.ml.recipes import DEFAULT_RECIPE, RECIPES
 from training.models import Dataset, TrainingRun
@@ -127,6 +127,19 @@ async def run_events(request: HttpRequest, pk: int) -> HttpResponse:
         live.stream(request, pk),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
+    )
+
+
+@require_GET
+@never_cache
+@requires(Capability.BROWSE)
+def run_tensorboard(request: HttpRequest, pk: int) -> HttpResponse:
+    """The curves so far, as a file for TensorBoard."""
+    run = _run_or_404(pk)
+    return HttpResponse(
+        event_file.event_file(run),
+        content_type="application/octet-stream",
+        headers={"Content-Disposition": f'attachment; filename="{event_file.file_name(run)}"'},
     )
 
 
