@@ -4,8 +4,7 @@ import time
 from datetime import datetime
 
 import orjson
-from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 from ninja.pagination import LimitOffsetPagination, paginate
 
@@ -13,7 +12,8 @@ from digitsite.accounts.api_access import ApiError, may, may_async
 from digitsite.accounts.roles import Capability
 from inference import predict_request, registry, selectors
 from inference.answers import answers
-from inference.model_files import FORMATS, stored_files
+from inference.downloads import download
+from inference.model_files import stored_files
 from inference.models import Drawing, ModelVersion, Review
 from inference.predictor import predictor
 from inference.services import promotion, reviews
@@ -163,15 +163,7 @@ def get_model(request: HttpRequest, number: int):
 )
 def download_model(request: HttpRequest, number: int, format: str):
     """The .keras, .h5 or .onnx file."""
-    stored = {file.format: file for file in stored_files(_version(number))}.get(format)
-    if stored is None:
-        raise Http404(f"v{number} has no {format!r} file; there are {', '.join(FORMATS)}.")
-    return FileResponse(
-        default_storage.open(stored.name),
-        as_attachment=True,
-        filename=stored.download_name,
-        content_type=FORMATS[format].media_type,
-    )
+    return download(_version(number), format)
 
 
 @router.post(

@@ -9,6 +9,11 @@ Figure = dict[str, Any]
 INKS = {"train": "accent", "test": "margin-line"}
 
 
+def in_order(class_counts: dict[str, list[int]]) -> list[tuple[str, list[int]]]:
+    """Training before test: PostgreSQL does not keep the order of a JSON object's keys."""
+    return [(split, class_counts[split]) for split in INKS if split in class_counts]
+
+
 def class_histogram(class_counts: dict[str, list[int]]) -> Figure:
     """Images of each digit, one group of bars a digit, one colour a split.
 
@@ -25,7 +30,7 @@ def class_histogram(class_counts: dict[str, list[int]]) -> Figure:
                 "meta": {"ink": INKS[split]},
                 "hovertemplate": "%{y:,} images",
             }
-            for split, counts in class_counts.items()
+            for split, counts in in_order(class_counts)
             if any(counts)
         ],
         "layout": {

@@ -2,6 +2,7 @@
 
 from django.db.models import Count, QuerySet
 
+from training.charts import in_order
 from training.models import Dataset
 
 
@@ -16,7 +17,7 @@ def class_rows(dataset: Dataset) -> list[dict]:
     share is of the fullest class, 0..1, for a bar's length.
     """
     rows = []
-    for split, counts in dataset.class_counts.items():
+    for split, counts in in_order(dataset.class_counts):
         if not any(counts):
             continue
         rows.append(

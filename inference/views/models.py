@@ -1,22 +1,17 @@
 """The registered models: list, detail, files to download, promotion."""
 
-from collections.abc import AsyncIterator
-
-from asgiref.sync import sync_to_async
 from django.contrib import messages
-from django.core.files.storage import default_storage
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from digitsite.accounts.access import requires
 from digitsite.accounts.roles import Capability
 from inference import registry, selectors
-from inference.model_files import FORMATS, proof_rows, stored_files
+from inference.downloads import download
+from inference.model_files import proof_rows, stored_files
 from inference.models import ModelVersion
 from inference.services.promotion import REASON_MAX, PromotionError, promote
-
-CHUNK_BYTES = 256 * 1024
 
 
 @requires(Capability.BROWSE)
@@ -63,33 +58,7 @@ def model_promote(request: HttpRequest, number: int) -> HttpResponse:
 @require_safe
 def model_download(request: HttpRequest, number: int, format: str) -> StreamingHttpResponse:
     """One exported file, streamed from the storage under a name that tells the version."""
-    version = _version(number)
-    stored = {file.format: file for file in stored_files(version)}.get(format)
-    if stored is None:
-        raise Http404(f"{version} has no .{format} file.")
-    if not default_storage.exists(stored.name):
-        raise Http404(f"The .{format} file of {version} is missing from the storage.")
-    return StreamingHttpResponse(
-        _chunks(stored.name),
-        content_type=FORMATS[format].media_type,
-        headers={
-            "Content-Disposition": f'attachment; filename="{stored.download_name}"',
-            "Content-Length": str(default_storage.size(stored.name)),
-            "ETag": f'"{stored.sha256}"',
-            "Cache-Control": "private, no-cache",
-        },
-    )
-
-
-async def _chunks(name: str) -> AsyncIterator[bytes]:
-    """Opened only when somebody reads: a client that left before leaves no open file."""
-    file = await sync_to_async(default_storage.open, thread_sensitive=False)(name)
-    read = sync_to_async(file.read, thread_sensitive=False)
-    try:
-        while chunk := await read(CHUNK_BYTES):
-            yield chunk
-    finally:
-        file.close()
+    return download(_version(number), format)
 
 
 def _version(number: int) -> ModelVersion:

@@ -1,5 +1,7 @@
 """Rows of this app for tests."""
 
+from asgiref.sync import async_to_sync
+
 from digitsite.accounts.models import User
 from digitsite.accounts.roles import Role
 from inference.models import Drawing, ModelVersion
@@ -47,3 +49,12 @@ def make_misclassification(evaluation: Evaluation | None = None, index: int = 0,
     evaluation = evaluation or make_version(evaluated=True).run.evaluations.get()
     values = {"true_label": 4, "predicted_label": 9, "confidence": 0.9}
     return Misclassification.objects.create(evaluation=evaluation, index=index, **values | fields)
+
+
+def streamed(chunks) -> list[bytes]:
+    """The parts of an asynchronous stream."""
+
+    async def collect() -> list[bytes]:
+        return [chunk async for chunk in chunks]
+
+    return async_to_sync(collect)()

@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import io
 
 import numpy as np
@@ -11,7 +12,7 @@ from inference.predictor import predictor
 from inference.services.promotion import promote
 from tests.api_calls import Caller
 from tests.factories import make_user
-from tests.inference.rows import DIAGONAL, make_drawing, make_version
+from tests.inference.rows import DIAGONAL, make_drawing, make_version, streamed
 from tests.training.ml.synthetic import synthetic_digits
 
 # The predictor asks the database in threads of its own.
@@ -115,8 +116,8 @@ def test_models_are_told_with_their_proof(model, caller):
 def test_a_model_is_downloaded_whole(model):
     caller = Caller(make_user(Role.RESEARCHER))
     response = caller.client.get("/api/v1/models/1/files/onnx", headers=caller.headers)
-    content = b"".join(response.streaming_content)
-    assert len(content) == model.run.artifacts["onnx"]["bytes"]
+    content = b"".join(streamed(response.streaming_content))
+    assert hashlib.sha256(content).hexdigest() == model.sha256
     assert caller.get("/models/1/files/exe")[0] == 404
 
 

@@ -11,7 +11,7 @@ from inference import registry
 from inference.models import Promotion
 from inference.services.promotion import promote
 from tests.factories import make_dataset, make_user
-from tests.inference.rows import make_version
+from tests.inference.rows import make_version, streamed
 
 pytestmark = pytest.mark.django_db
 
@@ -88,20 +88,10 @@ def test_a_download_gives_the_registered_bytes(client, versions, format):
     sign_in(client, Role.RESEARCHER)
     response = client.get(reverse("model_download", args=[1, format]))
     stored = versions[0].run.artifacts[format]
-    body = b"".join(_collect(response.streaming_content))
+    body = b"".join(streamed(response.streaming_content))
     assert hashlib.sha256(body).hexdigest() == stored["sha256"]
     assert response["Content-Length"] == str(len(body))
     assert response["Content-Disposition"] == f'attachment; filename="digitsite-v1.{format}"'
-
-
-def _collect(chunks) -> list[bytes]:
-    """The parts of an asynchronous stream."""
-    from asgiref.sync import async_to_sync
-
-    async def collect() -> list[bytes]:
-        return [chunk async for chunk in chunks]
-
-    return async_to_sync(collect)()
 
 
 @pytest.mark.parametrize("format", ["pkl", "h5py", "ONNX"])
