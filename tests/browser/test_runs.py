@@ -24,6 +24,7 @@ from tests.factories import (
     record_epochs,
 )
 from training import progress
+from training.ml.recipes import RECIPES
 from training.models import TrainingRun
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -137,7 +138,9 @@ def test_a_recipe_fills_the_form_and_leaves_the_note_alone(site, open_page, rosa
     page = open_page(site + reverse("run_new"), rosa, **WIDE)
     page.get_by_label("Note").fill("my note")
     page.get_by_role("link", name="Baseline").click()
-    expect(page.locator("#id_epochs")).to_have_value("15")
+    expect(page.locator("#id_epochs")).to_have_value(
+        str(RECIPES["baseline"].hyperparameters.epochs)
+    )
     assert page.evaluate("document.activeElement.id") == "recipe-baseline"
     page.locator("#id_epochs").fill("1")
     page.get_by_role("button", name="Launch").click()

@@ -118,7 +118,12 @@ def test_a_clone_of_a_run_from_before_a_hyperparameter_was_renamed_takes_the_res
 
 
 def test_what_differs_from_the_recipe_is_marked():
-    sent = posted(LaunchForm.prefilled(dataset=make_dataset()), epochs="7", optimizer="muon")
+    sent = posted(
+        LaunchForm.prefilled(recipe="baseline", dataset=make_dataset()),
+        epochs="7",
+        optimizer="sgd_nesterov",
+    )
     fields = [field for group in LaunchForm(sent).groups() for field in group.fields]
     marked = {field.bound.name: field.recipe_value for field in fields if field.recipe_value}
-    assert marked == {"epochs": "2", "optimizer": "adam"}
+    recipe = RECIPES["baseline"].hyperparameters
+    assert marked == {"epochs": str(recipe.epochs), "optimizer": recipe.optimizer}

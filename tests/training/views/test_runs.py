@@ -9,6 +9,7 @@ from tests.factories import make_dataset, make_run, make_running_run, make_user,
 from tests.training.test_forms import posted
 from training import run_page
 from training.forms import LaunchForm
+from training.ml.recipes import RECIPES
 from training.models import TrainingRun
 
 pytestmark = pytest.mark.django_db
@@ -115,7 +116,8 @@ def test_a_recipe_chosen_with_htmx_answers_the_fields_alone(client, rosa):
         reverse("run_new"), {"recipe": "baseline"}, headers={"HX-Request": "true"}
     ).content.decode()
     assert "<html" not in answer
-    assert re.search(r'name="epochs" value="15"', answer)
+    epochs = RECIPES["baseline"].hyperparameters.epochs
+    assert f'name="epochs" value="{epochs}"' in answer
     assert 'name="recipe" value="baseline"' in answer
 
 
@@ -197,11 +199,14 @@ def test_text_of_people_is_escaped_in_every_region(client, rosa):
 
 
 def test_hyperparameters_that_differ_from_the_recipe_are_marked(client, rosa):
-    run = make_run(owner=rosa)
+    usual = RECIPES["baseline"].hyperparameters
+    run = make_run(
+        owner=rosa, recipe="baseline", hyperparameters=usual.model_copy(update={"epochs": 3})
+    )
     rows = {row["title"]: row for row in run_page.hyperparameter_rows(run)}
     assert rows["Epochs"]["value"] == "3"
-    assert rows["Epochs"]["changed_from"] == "2"
-    assert rows["Optimizer"]["changed_from"] == ""
+    assert rows["Epochs"]["changed_from"] == str(usual.epochs)
+    assert [row["title"] for row in rows.values() if row["changed_from"]] == ["Epochs"]
 
 
 def test_the_polled_page_has_every_region_and_says_when_it_is_over(client, rosa):
