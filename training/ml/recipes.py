@@ -48,7 +48,7 @@ _FAST = Hyperparameters(
     learning_rate=0.02,
     label_smoothing=0.05,
     shift=1.0,
-    validation_share=1 / 30,
+    validation_share=0.03,
 )
 
 _BALANCED = _FAST.model_copy(update={"filters": 32, "dense_units": 128, "epochs": 5, "shift": 2.0})
@@ -69,7 +69,7 @@ _BEST = Hyperparameters(
     scaling=0.1,
     shear=0.12,
     shift=2.0,
-    validation_share=1 / 30,
+    validation_share=0.03,
 )
 
 _ALL = [
