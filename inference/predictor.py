@@ -5,6 +5,7 @@ follows promotions without a restart, and never lets a request wait for, or fail
 switch: until the new version is loaded and has answered once, the old one goes on serving.
 """
 
+import asyncio
 import hashlib
 import logging
 import math
@@ -27,6 +28,9 @@ FOLLOW_SECONDS = 1.0
 """How often the newest promotion is asked for. DESIGN promises that it serves within 2 s."""
 
 SESSIONS_KEPT = 3
+IMAGES_INLINE = 16
+"""More than this take milliseconds, in which an event loop could answer others."""
+
 IMAGES_A_RUN = 256
 """Images given to ONNX Runtime at once; keeps the memory of a large batch flat."""
 
@@ -100,10 +104,14 @@ class Predictor:
         return self._answer(self._current(), images)
 
     async def apredict_images(self, images: np.ndarray) -> Prediction:
-        """`predict_images` for asynchronous code: the database is asked in a thread of its own."""
+        """`predict_images` for asynchronous code: the database is asked in a thread of its own,
+        and so is the model when there is more than the loop can wait for."""
         if self._must_ask():
             await in_database_thread(self._refresh_if_due)
-        return self._answer(self._served_or_raise(), images)
+        served = self._served_or_raise()
+        if len(images) > IMAGES_INLINE:
+            return await asyncio.to_thread(self._answer, served, images)
+        return self._answer(served, images)
 
     def predict_images_with(self, model_version: ModelVersion, images: np.ndarray) -> Prediction:
         """As `predict_images`, with a version that need not be in production.

@@ -5,10 +5,11 @@ A DrawingError or a missing model reaches the caller as Gradio's error, with the
 `error` and the stable code in `title`.
 """
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Callable, Coroutine
-from functools import partial, wraps
+from functools import wraps
 from typing import Any
 
 import gradio as gr
@@ -17,13 +18,15 @@ from django.urls import reverse
 
 from digitsite.accounts.models import User
 from digitsite.database_threads import in_database_thread
+from inference.answers import DECIMALS, answers
+from inference.looks import Look, look_at_picture, look_at_strokes
 from inference.models import Drawing
+from inference.occlusion import cover
+from inference.occlusion import explain as explain_answer
 from inference.predictor import NoProductionModel, Prediction, predictor
+from inference.replay import changes, growth
 from inference.services.drawings import submit_drawing
-from training.ml.preprocess import CONTRACT_ID, DrawingError, picture_to_image, strokes_to_image
-
-SURE_FROM = 0.6
-"""Below this confidence the answer is given as two candidates rather than as one digit."""
+from training.ml.preprocess import CONTRACT_ID, DrawingError
 
 
 def _said_to_people(endpoint: Callable[..., Coroutine]) -> Callable[..., Coroutine]:
@@ -44,24 +47,57 @@ def _said_to_people(endpoint: Callable[..., Coroutine]) -> Callable[..., Corouti
 @_said_to_people
 async def status() -> dict:
     """Which model answers now: {"model": "v3"}. Fails with `no_model` while none does."""
-    model, _ = await _read(np.zeros((28, 28), np.uint8))
-    return {"model": str(model.model_version), "contract": CONTRACT_ID}
+    prediction = await predictor.apredict_images(np.zeros((1, 28, 28), np.uint8))
+    return {"model": str(prediction.model_version), "contract": CONTRACT_ID}
 
 
 @_said_to_people
 async def predict(strokes: list[list[list[float]]]) -> dict:
-    """Read a drawing: a list of strokes, each a list of points [x, y] or [x, y, milliseconds], in
-    0..1 with y down. Answers label, confidence, ten probabilities, whether the model is sure, its
-    two candidates, the 28x28 image the model saw, the model version and milliseconds."""
-    return _answer(*await _read(strokes_to_image(strokes)))
+    """Read a drawing: a list of strokes, each a list of points [x, y], [x, y, milliseconds] or
+    [x, y, milliseconds, pressure], in 0..1 with y down. Answers label, confidence, ten
+    probabilities, whether the model is sure, its two candidates, the 28x28 image the model saw, the
+    model version and milliseconds; for several digits side by side also, in `digits`, the same for
+    each of them, left to right."""
+    return await _read(look_at_strokes(strokes))
 
 
 @_said_to_people
 async def predict_picture(picture: str) -> dict:
-    """Read a picture of one digit: a PNG or JPEG file in base64, with or without a data: prefix.
-    Answers as `predict` does."""
-    image = await in_database_thread(partial(picture_to_image, _decode(picture)))
-    return _answer(*await _read(image))
+    """Read a picture of a digit, or of several side by side: a PNG or JPEG file in base64, with or
+    without a data: prefix. Answers as `predict` does."""
+    content = _decode(picture)
+    return await _read(await asyncio.to_thread(look_at_picture, content))
+
+
+@_said_to_people
+async def replay(strokes: list[list[list[float]]]) -> dict:
+    """Which stroke did it: the answers to up to 40 stages of a drawing as it grew. Each of `steps`
+    answers as `predict` does and says how many `points` of the drawing it has; `changes` are the
+    indices of the steps that read another digit than the step before."""
+    images, points = await asyncio.to_thread(growth, strokes)
+    prediction = await predictor.apredict_images(images)
+    steps = answers(prediction.probabilities, images)
+    for step, count in zip(steps, points, strict=True):
+        step["points"] = count
+    return {"steps": steps, "changes": changes(prediction.labels), **_about(prediction)}
+
+
+@_said_to_people
+async def explain(image: list[list[int]]) -> dict:
+    """Why: which parts of the 28x28 image that the model saw (0..255) its answer rests on. `heat`
+    has 28 rows of 28 numbers in -1..1, above 0 where covering makes the answer less likely;
+    `sentence` says what covering the most important part does."""
+    covering = cover(_seen(image))
+    prediction = await predictor.apredict_images(covering.images)
+    found = explain_answer(covering, prediction.probabilities)
+    return {
+        "label": found.answer,
+        "heat": found.heat.round(2).tolist(),
+        "place": found.place,
+        "covered": {"label": found.label, "confidence": round(found.confidence, DECIMALS)},
+        "sentence": found.sentence,
+        **_about(prediction),
+    }
 
 
 @_said_to_people
@@ -102,20 +138,27 @@ def _decode(picture: str) -> bytes:
         raise DrawingError("malformed", "A picture is a PNG or JPEG file in base64.") from None
 
 
-async def _read(image: np.ndarray) -> tuple[Prediction, np.ndarray]:
-    return await predictor.apredict_images(image[None]), image
+def _seen(image: Any) -> np.ndarray:
+    try:
+        array = np.array(image)
+    except (ValueError, TypeError, OverflowError):
+        array = np.empty(0)
+    if array.shape != (28, 28) or array.dtype.kind not in "iu":
+        raise DrawingError("malformed", "An image is 28 rows of 28 whole numbers, 0 to 255.")
+    if array.min() < 0 or array.max() > 255:
+        raise DrawingError("out_of_range", "The numbers of an image are 0 to 255.")
+    if not array.any():
+        raise DrawingError("empty", "There is nothing in this image yet.")
+    return array.astype(np.uint8)
 
 
-def _answer(prediction: Prediction, image: np.ndarray) -> dict:
-    probabilities = [round(float(p), 5) for p in prediction.probabilities[0]]
-    best, second = (int(digit) for digit in np.argsort(-prediction.probabilities[0])[:2])
+async def _read(look: Look) -> dict:
+    prediction = await predictor.apredict_images(look.images)
+    return {**look.told(prediction.probabilities), **_about(prediction)}
+
+
+def _about(prediction: Prediction) -> dict:
     return {
-        "label": best,
-        "confidence": probabilities[best],
-        "probabilities": probabilities,
-        "sure": probabilities[best] >= SURE_FROM,
-        "candidates": [best, second],
-        "image": image.tolist(),
         "model": str(prediction.model_version),
         "milliseconds": round(prediction.milliseconds, 3),
     }
@@ -124,6 +167,8 @@ def _answer(prediction: Prediction, image: np.ndarray) -> dict:
 ENDPOINTS = {
     "predict": predict,
     "predict_picture": predict_picture,
+    "replay": replay,
+    "explain": explain,
     "submit": submit,
     "submit_picture": submit_picture,
     "status": status,

@@ -11,6 +11,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from digitsite.accounts.roles import Role
+from inference.answers import SURE_FROM
 from inference.models import Drawing
 from inference.services.promotion import promote
 from tests.factories import make_user
@@ -20,6 +21,8 @@ from training.ml.preprocess import strokes_to_image
 pytestmark = pytest.mark.django_db(transaction=True)
 
 STROKES = [[[0.1, 0.1, 0], [0.9, 0.9, 100]]]
+LONG = [[[0.1 + 0.8 * (i / 60), 0.5 + 0.4 * np.cos(i / 10), i * 10] for i in range(61)]]
+BLANK = [[0] * 28] * 28
 
 
 @pytest.fixture
@@ -65,7 +68,41 @@ def test_predict_answers_with_what_the_model_saw(production, site):
     assert len(answer["probabilities"]) == 10
     assert answer["label"] == int(np.argmax(answer["probabilities"])) == answer["candidates"][0]
     assert answer["confidence"] == max(answer["probabilities"])
-    assert answer["sure"] == (answer["confidence"] >= 0.6)
+    assert answer["sure"] == (answer["confidence"] >= SURE_FROM)
+    assert (answer["digits"], answer["notice"]) == ([], "")
+
+
+def test_digits_side_by_side_are_each_read(production, site):
+    drawn = [[[0.1, 0.2], [0.1, 0.8]], [[0.4, 0.2], [0.6, 0.8]], [[0.9, 0.2], [0.8, 0.8]]]
+    (answer,) = call(site, "predict", drawn).json()["data"]
+    assert len(answer["digits"]) == 3
+    for digit, stroke in zip(answer["digits"], drawn, strict=True):
+        (alone,) = call(site, "predict", [stroke]).json()["data"]
+        assert {key: digit[key] for key in ("label", "probabilities", "image")} == {
+            key: alone[key] for key in ("label", "probabilities", "image")
+        }
+
+
+def test_a_replay_reads_each_stage_as_predict_would(production, site):
+    (told,) = call(site, "replay", LONG).json()["data"]
+    assert told["model"] == str(production)
+    steps = told["steps"]
+    assert steps[-1]["points"] == len(LONG[0])
+    for step in (steps[0], steps[len(steps) // 2], steps[-1]):
+        (alone,) = call(site, "predict", [LONG[0][: step["points"]]]).json()["data"]
+        assert step["probabilities"] == alone["probabilities"]
+        assert step["image"] == alone["image"]
+    labels = [step["label"] for step in steps]
+    assert told["changes"] == [at for at in range(1, 40) if labels[at] != labels[at - 1]] != []
+
+
+def test_an_explanation_says_what_covering_does(production, site):
+    (answer,) = call(site, "predict", STROKES).json()["data"]
+    (why,) = call(site, "explain", answer["image"]).json()["data"]
+    assert why["label"] == answer["label"]
+    assert np.shape(why["heat"]) == (28, 28)
+    assert np.abs(why["heat"]).max() > 0
+    assert why["place"] in why["sentence"] or why["covered"]["label"] == why["label"]
 
 
 def test_a_picture_is_read_with_and_without_its_data_prefix(production, site):
@@ -83,6 +120,13 @@ def test_a_picture_is_read_with_and_without_its_data_prefix(production, site):
         ("predict", [[[[0.1, "y"]]]], "malformed"),
         ("predict", [[[[0.1, 1e9]]]], "out_of_range"),
         ("predict", [[[[0.1, 0.1]] * 20_001]], "too_long"),
+        ("replay", [[]], "empty"),
+        ("replay", [7], "malformed"),
+        ("explain", [BLANK], "empty"),
+        ("explain", [BLANK[1:]], "malformed"),
+        ("explain", [[[0.5] * 28] * 28], "malformed"),
+        ("explain", [[[256] * 28] * 28], "out_of_range"),
+        ("explain", ["x"], "malformed"),
         ("predict_picture", ["not base64!"], "malformed"),
         ("predict_picture", [base64.b64encode(b"GIF89a").decode()], "unsupported"),
         ("predict_picture", [7], "malformed"),
@@ -151,6 +195,8 @@ def test_no_endpoint_is_queued_and_no_state_is_kept(site):
     assert {one["api_name"] for one in config["dependencies"]} == {
         "predict",
         "predict_picture",
+        "replay",
+        "explain",
         "submit",
         "submit_picture",
         "status",
