@@ -70,13 +70,14 @@ def queue() -> Queue:
     running = TrainingRun.objects.filter(status=Status.RUNNING).select_related("owner")
     order = training_selectors.queue_order()
     shown = TrainingRun.objects.select_related("owner").in_bulk(order[:QUEUE_SHOWN])
+    estimates = training_selectors.queue_estimates()
     return Queue(
         running=[
             Running(run, _share_done(run), training_selectors.eta_seconds(run))
             for run in running.order_by("started_at", "pk")
         ],
         waiting=[
-            Waiting(shown[pk], position, training_selectors.start_estimate_seconds(shown[pk]))
+            Waiting(shown[pk], position, estimates[pk].start if pk in estimates else None)
             for position, pk in enumerate(order[:QUEUE_SHOWN], start=1)
             if pk in shown  # cancelled or claimed between the two queries
         ],

@@ -36,7 +36,8 @@ def event_file(run: TrainingRun) -> bytes:
     wall_time = _began(run)
     records = [_record(_event(wall_time, 0, _bytes(3, b"brain.Event:2")))]
     for metric in run.epoch_metrics.all():
-        wall_time += metric.seconds
+        ended = metric.recorded_at
+        wall_time = ended.timestamp() if ended else wall_time + metric.seconds
         values = b"".join(
             _bytes(1, _bytes(1, tag.encode()) + _float(2, value)) for tag, value in _scalars(metric)
         )

@@ -112,9 +112,11 @@ def _shown(value: Any) -> str:
 def _waiting(run: TrainingRun) -> dict[str, Any]:
     if run.status != Status.QUEUED:
         return {}
+    estimate = selectors.queue_estimates().get(run.pk)
     return {
         "queue_position": selectors.queue_position(run),
-        "starts_in_seconds": selectors.start_estimate_seconds(run),
+        "starts_in_seconds": estimate and estimate.start,
+        "done_in_seconds": estimate and estimate.done,
         "live_workers": selectors.live_train_workers(),
         "start_a_worker": START_A_WORKER,
     }

@@ -3,12 +3,12 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from statistics import median
 
 from django.db.models import Max
 from django.utils import timezone
 
-from training.models import Dataset, EpochMetric, TrainingRun
+from training.models import Dataset, TrainingRun
+from training.pace import Paces, seconds_per_epoch
 from training.worker_liveness import live_train_workers
 
 __all__ = [
@@ -16,15 +16,15 @@ __all__ = [
     "eta_seconds",
     "live_train_workers",
     "next_run_id",
+    "queue_estimates",
     "queue_order",
     "queue_position",
     "start_estimate_seconds",
 ]
 
 Status = TrainingRun.Status
-STARTUP_SECONDS = 6.0  # loading TensorFlow and tracing the graph
-FINISH_SECONDS = 6.0  # exporting, proving the export, storing
-UNKNOWN_EPOCH_SECONDS = 8.0  # before any run like it has been timed
+TURN_SECONDS = 1.0  # from the end of a run to the claim of the next by the same worker
+SOON_SECONDS = 0.5  # what is overdue is expected at any moment
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -82,49 +82,62 @@ def queue_position(run: TrainingRun) -> int | None:
 
 
 def eta_seconds(run: TrainingRun) -> float | None:
-    """Seconds until a running run is done, export included; None if it does not run."""
-    if run.status != Status.RUNNING:
-        return None
-    now = run.progress
-    if now.get("stage") == "exporting":
-        return FINISH_SECONDS / 2
-    timed = list(run.epoch_metrics.filter(fence=run.fence).values_list("seconds", flat=True))
-    an_epoch = median(timed) if timed else now.get("seconds_per_epoch") or epoch_seconds(run)
-    done = now["epoch"] + now["batch"] / now["batches"] if "epoch" in now else run.epochs_done
-    startup = 0 if "epoch" in now else STARTUP_SECONDS
-    return startup + max(0.0, run.epochs - done) * an_epoch + FINISH_SECONDS
+    """Seconds until a run is done, export included; None if it is over or nobody trains."""
+    if run.status == Status.RUNNING:
+        return _left_seconds(run, Paces())
+    estimate = queue_estimates().get(run.pk)
+    return estimate.done if estimate else None
 
 
 def start_estimate_seconds(run: TrainingRun) -> float | None:
     """Seconds until a queued run will be claimed; None if it does not wait or nobody trains."""
-    order = queue_order()
+    estimate = queue_estimates().get(run.pk)
+    return estimate.start if estimate else None
+
+
+@dataclass(frozen=True)
+class QueueEstimate:
+    """Seconds from now."""
+
+    start: float
+    done: float
+
+
+def queue_estimates() -> dict[int, QueueEstimate]:
+    """Of every queued run, by id, if the workers alive take them in order; none if nobody trains."""
     workers = live_train_workers()
-    if run.pk not in order or not workers:
-        return None
+    order = queue_order()
+    if not workers or not order:
+        return {}
+    paces = Paces()
     running = TrainingRun.objects.filter(status=Status.RUNNING)
-    free_in = sorted(eta_seconds(other) or 0.0 for other in running)[:workers]
+    free_in = sorted(_left_seconds(run, paces) + TURN_SECONDS for run in running)[:workers]
     free_in += [0.0] * (workers - len(free_in))
-    ahead = TrainingRun.objects.in_bulk(order[: order.index(run.pk)])
-    for pk in order[: order.index(run.pk)]:
-        free_in.sort()
-        free_in[0] += duration_seconds(ahead[pk])
-    return min(free_in)
+    waiting = TrainingRun.objects.in_bulk(order)
+    estimates = {}
+    for run in filter(None, map(waiting.get, order)):
+        start = min(free_in)
+        done = start + paces.of(run, prompt=start == 0).run(run.epochs - run.epochs_done)
+        free_in[free_in.index(start)] = done + TURN_SECONDS
+        estimates[run.pk] = QueueEstimate(start, done)
+    return estimates
 
 
-def duration_seconds(run: TrainingRun) -> float:
-    """How long a queued run will take once it is claimed, as far as runs like it tell."""
-    left = max(0, run.epochs - run.epochs_done)
-    return STARTUP_SECONDS + left * epoch_seconds(run) + FINISH_SECONDS
-
-
-def epoch_seconds(run: TrainingRun) -> float:
-    """Seconds of an epoch: this run's own, else the newest of the same recipe and data."""
-    own = list(run.epoch_metrics.values_list("seconds", flat=True))
-    if own:
-        return median(own)
-    alike = EpochMetric.objects.filter(run__recipe=run.recipe, run__dataset=run.dataset_id)
-    newest = list(alike.order_by("-pk").values_list("seconds", flat=True)[:20])
-    return median(newest) if newest else UNKNOWN_EPOCH_SECONDS
+def _left_seconds(run: TrainingRun, paces: Paces) -> float:
+    """Until a running run is done."""
+    now = run.progress
+    claimed_for = (timezone.now() - run.claimed_at).total_seconds() if run.claimed_at else 0.0
+    metrics = [metric for metric in run.epoch_metrics.all() if metric.fence == run.fence]
+    pace = paces.of(run, prompt=False)
+    if now.get("stage") == "exporting":
+        since = metrics[-1].recorded_at if metrics else None
+        spent = (timezone.now() - since).total_seconds() if since else 0.0
+        return max(SOON_SECONDS, pace.finish - spent)
+    own = seconds_per_epoch(metrics) if len(metrics) > 1 else now.get("seconds_per_epoch")
+    an_epoch = own or seconds_per_epoch(metrics) or pace.epoch
+    done = now["epoch"] + now["batch"] / now["batches"] if "epoch" in now else run.epochs_done
+    startup = 0.0 if "epoch" in now else max(SOON_SECONDS, pace.startup - claimed_for)
+    return startup + max(0.0, run.epochs - done) * an_epoch + pace.finish
 
 
 def default_dataset() -> Dataset | None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from tests.factories import make_dataset, make_run, make_running_run, make_user, record_epochs
+from tests.factories import make_dataset, make_run, make_running_run, make_user
 from training import selectors
 from training.models import TrainingRun
 from training.services.claims import claim_next
@@ -61,30 +61,9 @@ def test_position_counts_from_one_and_only_for_those_who_wait(dataset):
     assert [selectors.queue_position(run) for run in (first, second, running)] == [1, 2, None]
 
 
-def test_eta_follows_the_epochs_timed_so_far(dataset):
-    run, claim = make_running_run(dataset=dataset)  # 3 epochs
-    record_epochs(claim, 1)  # 2 s each
-    run.refresh_from_db()
-    run.progress = {"stage": "training", "epoch": 1, "batch": 3, "batches": 6}
-
-    assert selectors.eta_seconds(run) == pytest.approx(1.5 * 2.0 + selectors.FINISH_SECONDS)
-
-
-def test_eta_of_a_run_that_does_not_run_is_none(dataset):
-    assert selectors.eta_seconds(make_run(dataset=dataset)) is None
-
-
-def test_start_estimate_adds_up_what_is_ahead(dataset, monkeypatch):
-    monkeypatch.setattr(selectors, "live_train_workers", lambda: 1)
-    running, claim = make_running_run(dataset=dataset)
-    record_epochs(claim, 2)
-    running.refresh_from_db()
-    first, second = make_run(dataset=dataset), make_run(dataset=dataset)
-    one_run = selectors.STARTUP_SECONDS + 3 * 2.0 + selectors.FINISH_SECONDS
-
-    start = selectors.start_estimate_seconds(first)
-    assert start == pytest.approx(selectors.eta_seconds(running))
-    assert selectors.start_estimate_seconds(second) == pytest.approx(start + one_run)
+def test_eta_of_a_run_that_is_over_is_none(dataset):
+    run = make_run(dataset=dataset, status="cancelled")
+    assert selectors.eta_seconds(run) is None
 
 
 @pytest.mark.parametrize("workers", [0, None])

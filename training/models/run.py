@@ -100,6 +100,7 @@ class EpochMetric(models.Model):
     val_accuracy = models.FloatField(null=True)
     learning_rate = models.FloatField()
     seconds = models.FloatField()
+    recorded_at = models.DateTimeField(null=True, default=timezone.now)
     fence = models.PositiveBigIntegerField()
 
     class Meta:

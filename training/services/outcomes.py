@@ -42,6 +42,7 @@ def epoch_recorded(claim: Claim, metric: EpochMetric, checkpoint: str) -> None:
                 "val_accuracy",
                 "learning_rate",
                 "seconds",
+                "recorded_at",
                 "fence",
             ],
         )
