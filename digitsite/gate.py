@@ -1,8 +1,9 @@
 """The gate in front of the studio: Gradio's routes do not know Django's sign-in.
 
 A pure ASGI middleware. Whatever is under the studio's prefix passes here, in this order: Host,
-sign-in and capability, a list of the routes that the studio needs (every other one is refused),
-same origin, and the size of the body. Everything else goes straight to the inner application.
+sign-in (a session, or the personal token of a program) and capability, a list of the routes that
+the studio needs (every other one is refused), same origin, and the size of the body. Everything
+else goes straight to the inner application.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from django.http import HttpRequest, parse_cookie
 from django.http.request import split_domain_port, validate_host
 from django.urls import reverse
 
+from digitsite.accounts import tokens
 from digitsite.accounts.models import User
 from digitsite.accounts.roles import Capability
 from digitsite.database_threads import in_database_thread
@@ -28,6 +30,9 @@ BODY_SECONDS = 30
 SAFE_METHODS = {"GET", "HEAD"}
 USER_KEY = "digitsite.user"
 """Where the signed-in User is found in the ASGI scope of a request that passed."""
+
+_ONCE = {b"host", b"origin", b"content-length", b"authorization"}
+_NOT_FOR_GRADIO = {b"x-forwarded-host", b"x-forwarded-prefix", b"forwarded", b"authorization"}
 
 _NAME = r"[A-Za-z0-9_-]+"
 
@@ -121,9 +126,7 @@ class Gate:
         path = scope["path"][len(self.prefix) :]
         if not path:
             raise Refusal(308, "The studio has moved.", location=self.prefix + "/")
-        user = await in_database_thread(identify, headers.get(b"cookie", b"").decode("latin-1"))
-        if user is None:
-            raise _sign_in(scope, headers)
+        user = await in_database_thread(_who, scope, headers)
         if not user.can(Capability.DRAW):
             raise Refusal(403, "Your roles do not include the right to draw.")
         if not is_allowed(scope["method"], path):
@@ -139,6 +142,29 @@ def is_allowed(method: str, path: str) -> bool:
     if ".." in path:
         return False
     return any(method in methods and pattern.fullmatch(path) for methods, pattern in ALLOWED_ROUTES)
+
+
+def _who(scope, headers: dict[bytes, bytes]) -> User:
+    """Who asks. A program that sends a token is judged by the token alone. Raises Refusal."""
+    authorization = headers.get(b"authorization")
+    if authorization is None:
+        user = identify(headers.get(b"cookie", b"").decode("latin-1"))
+        if user is None:
+            raise _sign_in(scope, headers)
+        return user
+    user = identify_token(authorization.decode("latin-1"))
+    if user is None:
+        raise Refusal(401, "This token is unknown or revoked.")
+    return user
+
+
+def identify_token(authorization: str) -> User | None:
+    """The active owner of the live token in `Bearer TOKEN`; asks the database every time."""
+    scheme, _, key = authorization.partition(" ")
+    user = tokens.user_of(key.strip()) if scheme.lower() == "bearer" else None
+    if user is not None:
+        _ = user.capabilities  # read here, where the database may be asked
+    return user
 
 
 def identify(cookie_header: str) -> User | None:
@@ -165,7 +191,7 @@ def _headers(scope) -> dict[bytes, bytes]:
         name = name.lower()
         if name == b"cookie" and name in headers:  # HTTP/2 may split it
             value = headers[name] + b"; " + value
-        elif name in (b"host", b"origin", b"content-length") and name in headers:
+        elif name in _ONCE and name in headers:
             raise Refusal(400, f"The header {name.decode()} is there twice.")
         headers[name] = value
     return headers
@@ -201,12 +227,9 @@ def _sign_in(scope, headers: dict[bytes, bytes]) -> Refusal:
 
 
 def _trusted(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Without the headers from which Gradio would build addresses of another host."""
-    return [
-        (name, value)
-        for name, value in headers
-        if name.lower() not in (b"x-forwarded-host", b"x-forwarded-prefix", b"forwarded")
-    ]
+    """Without the headers from which Gradio would build addresses of another host, and without
+    the token, which has done its work."""
+    return [(name, value) for name, value in headers if name.lower() not in _NOT_FOR_GRADIO]
 
 
 async def _body(headers: dict[bytes, bytes], receive) -> bytes:

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from digitsite.accounts.roles import Role
+from digitsite.accounts.tokens import create_token, revoke_token
 from digitsite.gate import ALLOWED_ROUTES, MAX_BODY_BYTES, USER_KEY, Gate, is_allowed
 from tests.factories import TEST_PASSWORD, make_user
 from tests.inference.gradio_routes import gradio_routes
@@ -168,6 +169,39 @@ def test_a_closed_account_is_a_stranger(ada, cookies):
     ada.is_active = False
     ada.save()
     assert ask("GET", "/studio/", cookies).status_code == 401
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_a_program_passes_with_a_token_which_gradio_does_not_see(ada):
+    _, key = create_token(ada, "script")
+    answer = ask("POST", PREDICT, headers=bearer(key)).text.split()
+    assert answer[0] == "ada"
+    assert "authorization" not in answer
+
+
+def test_a_revoked_token_ends_access_at_once(ada):
+    token, key = create_token(ada, "script")
+    assert ask("POST", PREDICT, headers=bearer(key)).status_code == 200
+    revoke_token(ada, token.pk)
+    assert ask("POST", PREDICT, headers=bearer(key)).status_code == 401
+
+
+@pytest.mark.parametrize("value", ["Bearer digitsite_wrong", "Bearer ", "Basic YTpi", ""])
+def test_a_wrong_token_is_refused_even_with_a_session(cookies, value):
+    answer = ask("POST", PREDICT, cookies, headers={"Authorization": value})
+    assert (answer.status_code, answer.text) == (401, "This token is unknown or revoked.")
+
+
+def test_the_token_of_a_closed_account_or_of_one_without_the_right_is_refused(ada):
+    _, key = create_token(ada, "script")
+    ada.is_active = False
+    ada.save()
+    assert ask("POST", PREDICT, headers=bearer(key)).status_code == 401
+    _, key = create_token(make_user(None, "nobody"), "script")
+    assert ask("POST", PREDICT, headers=bearer(key)).status_code == 403
 
 
 def test_people_without_the_right_to_draw_are_refused():
