@@ -23,19 +23,23 @@ from digitsite.database_threads import close_database_threads
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last; tests marked `postgresql` only where the tests' database is one.
-
-    Playwright keeps an event loop running in the main thread, in which later tests could not
-    start one of their own.
-    """
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
-    if "postgresql" in django_settings.DATABASES["default"]["ENGINE"]:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `postgresql` need one; on one, only tests that use the database are repeated."""
+    if "postgresql" not in django_settings.DATABASES["default"]["ENGINE"]:
+        skip = pytest.mark.skip(reason="needs PostgreSQL: set DIGITSITE_TEST_POSTGRES_URL")
+        for item in items:
+            if item.get_closest_marker("postgresql"):
+                item.add_marker(skip)
         return
-    skip = pytest.mark.skip(reason="needs PostgreSQL: set DIGITSITE_TEST_POSTGRES_URL")
-    for item in items:
-        if item.get_closest_marker("postgresql"):
-            item.add_marker(skip)
+    without = [
+        item
+        for item in items
+        if not item.get_closest_marker("django_db")
+        and not {"db", "transactional_db"} & set(item.fixturenames)
+    ]
+    if without:
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item in items if item not in set(without)]
 
 
 @pytest.fixture(autouse=True)
