@@ -63,6 +63,7 @@ def head() -> str:
             f'<script src="{static("digitsite/theme.js")}"></script>',
             f'<link rel="stylesheet" href="{static("digitsite/site.css")}">',
             f'<link rel="stylesheet" href="{static("inference/studio/studio.css")}">',
+            f'<link rel="stylesheet" href="{static("inference/studio/insight.css")}">',
             f'<link rel="icon" href="{static("digitsite/logo.svg")}" type="image/svg+xml">',
         )
     )

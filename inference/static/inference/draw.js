@@ -19,7 +19,7 @@ addEventListener("message", (event) => {
 document.addEventListener("keydown", (event) => {
   if (document.activeElement?.closest("a, button, input, select, textarea, summary")) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (!/^([0-9]|z|Z|Enter|Escape)$/.test(event.key)) return;
+  if (!/^([0-9]|[rwz]|Enter|Escape)$/i.test(event.key)) return;
   const { key, shiftKey } = event;
   studio.contentDocument?.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey, bubbles: true }));
 });

@@ -1,13 +1,13 @@
-// Live predictions while the pen moves: at most one request every PAUSE_MS and one in flight, and
+// Live answers while the pen moves: at most one request in each pause and one in flight, and
 // always one for the last state. Replies about a drawing that is gone are dropped.
 
 const PAUSE_MS = 60;
 
 export class LiveReading {
   // `ask(drawing, signal)` returns a promise of an answer; `show(answer)` and `fail(error)` are
-  // called for the newest drawing only.
-  constructor({ ask, show, fail }) {
-    Object.assign(this, { ask, show, fail });
+  // called for the newest drawing only; `pause` is in milliseconds.
+  constructor({ ask, show, fail, pause = PAUSE_MS }) {
+    Object.assign(this, { ask, show, fail, pause });
     this.waiting = null;
     this.timer = null;
     this.flight = null;
@@ -30,7 +30,7 @@ export class LiveReading {
 
   #schedule() {
     if (this.timer !== null || this.flight || this.waiting === null) return;
-    const wait = Math.max(0, this.lastAt + PAUSE_MS - performance.now());
+    const wait = Math.max(0, this.lastAt + this.pause - performance.now());
     this.timer = setTimeout(() => {
       this.timer = null;
       this.#send();

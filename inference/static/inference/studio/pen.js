@@ -1,11 +1,14 @@
 // The sheet: pointer events in, strokes out. A stroke is a list of [x, y, milliseconds], x and y in
-// 0..1 of the sheet with y down, the time since the drawing began.
+// 0..1 of the sheet with y down, the time since the drawing began; a pen adds its pressure, 0..1.
 
 const CLOSE = 0.0025; // of the sheet: nearer points than this say nothing new
 const PALM_MS = 1000; // after a pen was near, fingers are palms for this long
 const WIDTH = 0.05; // of the sheet; for the eye only, the model has a pen of its own
 
+const FAINT = 0.16;
+
 export class Sheet {
+  // `onChange(hasOtherInk)` is called for each change; false when only the pen was lifted.
   constructor(canvas, onChange) {
     this.canvas = canvas;
     this.onChange = onChange;
@@ -18,6 +21,8 @@ export class Sheet {
     this.enabled = true;
     this.frame = null;
     this.history = [];
+    this.shown = null; // in a replay: how many points are inked, the others are faint
+    this.boxes = []; // around the digits found, [left, top, right, bottom] in 0..1
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
@@ -72,6 +77,17 @@ export class Sheet {
     this.#changed();
   }
 
+  // Ink the first `points` points only; null for all.
+  show(points) {
+    this.shown = points;
+    this.redraw();
+  }
+
+  frameDigits(boxes) {
+    this.boxes = boxes;
+    this.redraw();
+  }
+
   redraw() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
@@ -117,19 +133,23 @@ export class Sheet {
     if (event.pointerId !== this.pointer) return;
     this.pointer = null;
     this.current = null;
-    this.#changed();
+    this.onChange(false);
   }
 
   #point(event) {
     const x = (event.clientX - this.box.left) / this.box.width;
     const y = (event.clientY - this.box.top) / this.box.height;
     const inside = (value) => Math.round(Math.min(1, Math.max(0, value)) * 1e4) / 1e4;
-    return [inside(x), inside(y), Math.max(0, Math.round(event.timeStamp - this.startedAt))];
+    const point = [inside(x), inside(y), Math.max(0, Math.round(event.timeStamp - this.startedAt))];
+    if (event.pointerType === "pen") point.push(Math.round(event.pressure * 1e3) / 1e3);
+    return point;
   }
 
   #changed() {
+    this.shown = null;
+    this.boxes = [];
     this.redraw();
-    this.onChange();
+    this.onChange(true);
   }
 
   #resize() {
@@ -149,8 +169,38 @@ export class Sheet {
     Object.assign(context, {
       lineWidth: side * WIDTH, lineCap: "round", lineJoin: "round", strokeStyle: ink, fillStyle: ink,
     });
+    if (this.shown !== null) context.globalAlpha = FAINT;
     for (const stroke of this.strokes) paintStroke(context, stroke, side);
+    context.globalAlpha = 1;
+    if (this.shown !== null) {
+      for (const stroke of firstPoints(this.strokes, this.shown)) paintStroke(context, stroke, side);
+    }
+    for (const box of this.boxes) paintBox(context, box, side);
   }
+}
+
+function firstPoints(strokes, points) {
+  const kept = [];
+  for (const stroke of strokes) {
+    if (points <= 0) break;
+    kept.push(stroke.slice(0, points));
+    points -= stroke.length;
+  }
+  return kept;
+}
+
+function paintBox(context, [left, top, right, bottom], side) {
+  const around = WIDTH * 0.65;
+  context.save();
+  Object.assign(context, { lineWidth: Math.max(1, side / 400), globalAlpha: 0.55 });
+  context.setLineDash([side / 70, side / 90]);
+  context.beginPath();
+  context.roundRect(
+    (left - around) * side, (top - around) * side,
+    (right - left + 2 * around) * side, (bottom - top + 2 * around) * side, side / 60,
+  );
+  context.stroke();
+  context.restore();
 }
 
 // A smooth curve through the middles of neighbouring points. For looks only: the points stay.

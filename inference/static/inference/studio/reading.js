@@ -1,5 +1,7 @@
 // Shows an answer of the model: the digit, how sure it is, ten bars and the picture it saw.
 
+import { paintPicture, wipe } from "./picture.js";
+
 const percent = (share) => Math.round(share * 100) + " %";
 
 export class Reading {
@@ -22,7 +24,8 @@ export class Reading {
     this.label = null;
     this.#bars(Array(10).fill(0), null);
     this.#digit("–", "No reading yet", "No ink yet");
-    this.part.seen.getContext("2d").clearRect(0, 0, 28, 28);
+    this.part.note.textContent = "";
+    wipe(this.part.seen);
     this.part.seen.setAttribute("aria-label", "What the model sees: nothing yet");
   }
 
@@ -36,7 +39,8 @@ export class Reading {
       const [first, second] = answer.candidates;
       this.#digit("?", `Not sure: ${first} or ${second}`, `Not sure: ${first} or ${second}`);
     }
-    this.#picture(answer.image);
+    paintPicture(this.part.seen, answer.image);
+    this.part.note.textContent = answer.notice ?? "";
     this.part.seen.setAttribute("aria-label", "What the model sees: your digit in 28 by 28 pixels");
     this.part.model.textContent = `Model ${answer.model}, ${answer.milliseconds.toFixed(1)} ms`;
   }
@@ -55,12 +59,5 @@ export class Reading {
       bar.classList.toggle("is-top", digit === top);
       bar.lastChild.textContent = top === null ? "" : percent(probabilities[digit]);
     });
-  }
-
-  #picture(rows) {
-    const context = this.part.seen.getContext("2d");
-    const picture = context.createImageData(28, 28);
-    rows.flat().forEach((ink, pixel) => picture.data.set([ink, ink, ink, 255], pixel * 4));
-    context.putImageData(picture, 0, 0);
   }
 }

@@ -2,10 +2,15 @@
 // Started by the gr.HTML component of inference/studio/app.py.
 
 import { call } from "./api.js";
+import { openApiPage, tellFrame } from "./frame.js";
+import { makeLabels } from "./labels.js";
 import { LiveReading } from "./live.js";
 import { Sheet } from "./pen.js";
+import { Pieces } from "./pieces.js";
 import { Reading } from "./reading.js";
+import { Replay } from "./replay.js";
 import { Upload } from "./upload.js";
+import { Why } from "./why.js";
 
 const STATUS_EVERY_MS = 4000;
 const NOTICE_MS = 9000;
@@ -18,13 +23,31 @@ export function start({ element, props, trigger }) {
   const tabs = { draw: root.querySelector("#tab-draw"), upload: root.querySelector("#tab-upload") };
   const reading = new Reading(part);
   const labels = makeLabels(part.labels);
+  const pieces = new Pieces(part);
   let mode = "draw";
+  let answer = null;
+  let isNewest = false; // the answer is about all that is on the sheet
+  let isOne = false; // whoever draws says that it is one digit, however it looks
   let sending = false;
   let noticeTimer = null;
 
   const live = new LiveReading({
     ask: ({ name, data }, signal) => call(name, data, signal),
-    show: (answer) => reading.show(answer),
+    show: (found) => {
+      answer = found;
+      isNewest = live.waiting === null;
+      showAnswer();
+    },
+    fail: (error) => explain(error),
+  });
+  const why = new Why(part, { fail: (error) => explain(error) });
+  const replay = new Replay(part, {
+    ask: () => call("replay", [sheet.strokes]),
+    show: (step, isLast) => {
+      sheet.show(isLast ? null : step.points);
+      reading.show({ ...answer, ...step });
+      why.follow(step.image);
+    },
     fail: (error) => explain(error),
   });
   const sheet = new Sheet(root.querySelector(".studio__canvas"), sheetChanged);
@@ -32,24 +55,47 @@ export function start({ element, props, trigger }) {
     isOpen: () => mode === "upload",
     onPicture: (picture) => {
       notice("");
+      isOne = false;
       live.update({ name: "predict_picture", data: [picture] });
       refresh();
     },
     onProblem: (sentence) => notice(sentence, "bad"),
   });
 
-  function sheetChanged() {
-    if (sheet.isEmpty) {
-      live.reset();
-      reading.clear();
-    } else {
+  function sheetChanged(hasOtherInk) {
+    if (sheet.isEmpty) forgetAnswer();
+    else if (hasOtherInk) {
+      isNewest = false;
       live.update({ name: "predict", data: [sheet.strokes] });
       if (sheet.current?.length === 1) notice("");
     }
+    if (hasOtherInk) replay.reset(false);
     if (!sheet.current) {
       props.value = sheet.strokes;
       trigger("change");
     }
+    refresh();
+  }
+
+  function forgetAnswer() {
+    live.reset();
+    answer = null;
+    isNewest = isOne = false;
+    showAnswer();
+  }
+
+  function isSeveral() {
+    return !isOne && (answer?.digits.length ?? 0) > 1;
+  }
+
+  function showAnswer() {
+    const several = isSeveral();
+    root.dataset.reading = several ? "several" : "one";
+    if (answer) reading.show(answer);
+    else reading.clear();
+    pieces.show(several ? answer.digits : []);
+    why.follow(several || !answer ? null : answer.image);
+    sheet.frameDigits(several && mode === "draw" ? answer.digits.map((digit) => digit.box) : []);
     refresh();
   }
 
@@ -60,15 +106,16 @@ export function start({ element, props, trigger }) {
     tool("undo").disabled = !drawing || !sheet.canUndo;
     tool("redo").disabled = !drawing || !sheet.canRedo;
     tool("clear").disabled = !ink;
-    part.send.disabled = !ink || labels.value === null || sending;
+    part.send.disabled = !ink || labels.value === null || sending || isSeveral();
+    part.replay.hidden = !drawing;
+    const canReplay = isNewest && !sheet.current && !isSeveral();
+    if (drawing && !replay.told && replay.isReady !== canReplay) replay.reset(canReplay);
   }
 
   function clear() {
     if (mode === "draw") return sheet.clear();
     upload.clear();
-    live.reset();
-    reading.clear();
-    refresh();
+    forgetAnswer();
   }
 
   function open(name) {
@@ -79,10 +126,9 @@ export function start({ element, props, trigger }) {
       tab.tabIndex = key === name ? 0 : -1;
       root.querySelector("#panel-" + key).hidden = key !== name;
     }
-    live.reset();
-    reading.clear();
+    forgetAnswer();
     labels.value = null;
-    if (name === "draw" && !sheet.isEmpty) sheetChanged();
+    if (name === "draw" && !sheet.isEmpty) sheetChanged(true);
     if (name === "upload" && upload.picture) upload.onPicture(upload.picture);
     refresh();
   }
@@ -159,12 +205,14 @@ export function start({ element, props, trigger }) {
   }
 
   function key(event) {
-    if (event.target.matches?.("textarea, input:not([type=radio], [type=file])")) return;
+    if (event.target.matches?.("textarea, input:not([type=radio], [type=file], [type=range])")) return;
     const undoing = event.key.toLowerCase() === "z";
     if (undoing && mode === "draw") (event.shiftKey ? sheet.redo() : sheet.undo());
     else if (event.altKey || event.ctrlKey || event.metaKey) return;
     else if (/^[0-9]$/.test(event.key)) labels.value = Number(event.key);
     else if (event.key === "Escape") clear();
+    else if (event.key.toLowerCase() === "r" && mode === "draw") replay.play();
+    else if (event.key.toLowerCase() === "w") why.toggle();
     else if (event.key === "Enter" && !event.target.matches?.("button:not([role=tab]), a, label")) submit();
     else return;
     event.preventDefault();
@@ -186,6 +234,10 @@ export function start({ element, props, trigger }) {
     labels.value = reading.label;
     refresh();
   });
+  part.one.addEventListener("click", () => {
+    isOne = true;
+    showAnswer();
+  });
   part.labels.addEventListener("change", refresh);
   part.form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -199,48 +251,4 @@ export function start({ element, props, trigger }) {
   if (location.hash === "#api") openApiPage();
   refresh();
   askStatus();
-}
-
-// Ten radio buttons, so that arrow keys and screen readers work as everywhere.
-function makeLabels(box) {
-  for (let digit = 0; digit < 10; digit += 1) {
-    const label = document.createElement("label");
-    const input = Object.assign(document.createElement("input"), {
-      type: "radio", name: "label", value: String(digit),
-    });
-    label.append(input, Object.assign(document.createElement("span"), { textContent: digit }));
-    box.append(label);
-  }
-  const inputs = [...box.querySelectorAll("input")];
-  return {
-    get value() {
-      const chosen = inputs.find((input) => input.checked);
-      return chosen ? Number(chosen.value) : null;
-    },
-    set value(digit) {
-      for (const input of inputs) input.checked = Number(input.value) === digit;
-      if (digit === null) for (const input of inputs) input.checked = false;
-    },
-  };
-}
-
-// Gradio's own page about its endpoints. It opens from a button in the footer, which is hidden here.
-async function openApiPage() {
-  for (let tries = 0; tries < 50; tries += 1) {
-    const button = document.querySelector("footer button.show-api");
-    if (button) return button.click();
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-// Tells the page around the frame how tall the studio is; it shows the frame from then on.
-function tellFrame(root) {
-  if (parent === window) return;
-  document.documentElement.classList.add("is-framed");
-  const tell = () => {
-    const height = Math.ceil(root.getBoundingClientRect().height);
-    parent.postMessage({ type: "digitsite:studio", height }, location.origin);
-  };
-  new ResizeObserver(tell).observe(root);
-  tell();
 }
