@@ -104,7 +104,7 @@ class QueueEstimate:
 
 
 def queue_estimates() -> dict[int, QueueEstimate]:
-    """Of every queued run, by id, if the workers alive take them in order; none if nobody trains."""
+    """Of every queued run, by id, if the living workers take them in order; empty without any."""
     workers = live_train_workers()
     order = queue_order()
     if not workers or not order:
