@@ -131,7 +131,12 @@ def first_model(console: Console) -> ModelVersion:
 
 def _dataset(console: Console) -> Dataset:
     with console.step("MNIST") as step:
-        dataset = import_mnist()
+        try:
+            dataset = import_mnist()
+        except OSError as error:
+            raise BootstrapError(
+                f"MNIST cannot be stored: {error}. `manage.py doctor` looks at the file storage."
+            ) from None
         step.done(f"{dataset.train_count:,} + {dataset.test_count:,} images, {dataset.source}")
     return dataset
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -38,9 +39,11 @@ class Finding:
 
 
 def diagnose() -> Iterator[Finding]:
-    """Every check in order; the ones that need the database are left out when it is away."""
+    """Every check in order, without those that need a database or files which are away."""
     for check in (_python, _home, _disk):
         yield check()
+    files = _files()
+    yield files
     database = _database()
     yield database
     yield _redis()
@@ -49,7 +52,8 @@ def diagnose() -> Iterator[Finding]:
         migrations = _migrations()
         yield migrations
         if migrations.well:
-            for needs_tables in (_administrator, _mnist, _runs, _production):
+            readers = (_mnist, _production) if files.well else ()
+            for needs_tables in (_administrator, _runs, *readers):
                 yield _guarded(needs_tables)
 
 
@@ -89,6 +93,25 @@ def _disk() -> Finding:
     free = shutil.disk_usage(existing).free
     advice = "" if free > ENOUGH_FREE_BYTES else "Free at least 2 GB: runs store checkpoints."
     return Finding("Disk", f"{free / 1e9:.1f} GB free", advice)
+
+
+def _files() -> Finding:
+    """Write, read and remove a file, as runs will."""
+    where = (
+        f"bucket {default_storage.bucket_name}"
+        if hasattr(default_storage, "bucket_name")
+        else "on this machine"
+    )
+    try:
+        name = default_storage.save("doctor/probe", ContentFile(b"a probe"))
+        with default_storage.open(name) as file:
+            content = file.read()
+        default_storage.delete(name)
+    except OSError as error:
+        return Finding("Files", f"{where}: {error}", "See DIGITSITE_FILES_URL in docs/settings.md.")
+    if content != b"a probe":
+        return Finding("Files", f"{where}: what was written reads otherwise", "Mistrust it.")
+    return Finding("Files", where)
 
 
 def _database() -> Finding:

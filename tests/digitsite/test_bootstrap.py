@@ -173,3 +173,12 @@ def test_a_run_that_nobody_takes_is_told_and_waited_for(console, dataset, during
     during_the_wait(take_it_at_last)
     bootstrap.first_model(console)
     assert console.stream.getvalue().count("No training worker has taken the run") == 1
+
+
+def test_a_file_storage_that_is_away_is_said_in_a_sentence(console, monkeypatch):
+    def refuse() -> None:
+        raise ConnectionError("the file storage does not answer")
+
+    monkeypatch.setattr(bootstrap, "import_mnist", refuse)
+    with pytest.raises(bootstrap.BootstrapError, match="cannot be stored: the file storage does"):
+        bootstrap.first_model(console)

@@ -4,7 +4,10 @@ import pytest
 from django.core.management import call_command
 
 from digitsite import bootstrap, diagnosis
+from digitsite.file_storage import storage_for
 from tests import factories
+from tests.conftest import free_port
+from tests.object_store import KEYS
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +62,27 @@ def test_a_home_that_cannot_be_written_is_found(settings, tmp_path):
 def test_a_full_disk_is_found(monkeypatch):
     monkeypatch.setattr(diagnosis, "ENOUGH_FREE_BYTES", 10**18)
     assert "Free at least" in _findings()["Disk"].advice
+
+
+def test_a_file_storage_that_is_away_is_found_and_nothing_is_looked_for_in_it(
+    settings, monkeypatch
+):
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    nobody = storage_for(f"s3://digits?endpoint=http://127.0.0.1:{free_port()}&region=x")
+    settings.STORAGES = settings.STORAGES | {"default": nobody}
+    found = _findings()
+    assert "bucket digits" in found["Files"].state
+    assert "does not answer" in found["Files"].state
+    assert "DIGITSITE_FILES_URL" in found["Files"].advice
+    assert "Model" not in found
+
+
+def test_the_probe_of_the_files_is_removed(settings):
+    from django.core.files.storage import default_storage
+
+    assert _findings()["Files"].well
+    assert default_storage.listdir("doctor") == ([], [])
 
 
 def test_a_database_that_is_away_is_found_and_nothing_is_asked_of_it(monkeypatch):
