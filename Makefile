@@ -1,6 +1,6 @@
 # `make` or `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench clean environment environment-dev chromium
+.PHONY: help run test chaos lint format bench clean environment environment-dev chromium
 SHELL := /bin/sh
 PY := .venv/bin/python
 # Byte code is kept, whatever the shell says: that makes the second start the quick one.
@@ -30,6 +30,9 @@ test: lint chromium ## Lint, then every test; on PostgreSQL too where one answer
 		echo "No PostgreSQL answers: set DIGITSITE_TEST_POSTGRES_URL to test on it too."; \
 	fi
 	@DIGITSITE_TEST_POSTGRES_URL= $(PY) -m pytest -q
+
+chaos: environment-dev ## Kill, freeze and fill what trains, N=300 times, and judge what comes of it (long)
+	@$(PY) -m tests.faults.chaos $(or $(N),300) $(if $(SEED),--seed $(SEED))
 
 lint: environment-dev ## Style, layers, migrations, deployment checks
 	@$(PY) -m ruff check --quiet .

@@ -3,14 +3,13 @@
 import random
 import threading
 import time
-import urllib.error
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from tests.faults.site import WORKERS, Site, parent_of, wait_for
+from tests.faults.site import WORKERS, Refused, Site, parent_of, wait_for
 
 EPOCHS = 6
 # Everything that a checkpoint has to carry: dropout, augmentation, averaged weights, Adam.
@@ -118,8 +117,8 @@ class Case:
         """Ask for it, and measure how long it takes. False if the run was over before."""
         try:
             self.site.request("POST", f"runs/{self.run_id}/cancel")
-        except urllib.error.HTTPError as error:
-            if error.code != HTTPStatus.CONFLICT:
+        except Refused as refused:
+            if refused.args[0] != HTTPStatus.CONFLICT:
                 raise
             return False
         if wait:

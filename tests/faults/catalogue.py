@@ -21,7 +21,8 @@ ONLY_ON_POSTGRES = {"database-restarted"}
 
 def faults_for(kind: str) -> list[str]:
     """Names of the faults that this kind of database can have."""
-    return [name for name in FAULTS if kind == "postgresql" or name not in ONLY_ON_POSTGRES]
+    real = [name for name in FAULTS if name != "none"]
+    return [name for name in real if kind == "postgresql" or name not in ONLY_ON_POSTGRES]
 
 
 def _fault(function: Fault) -> Fault:

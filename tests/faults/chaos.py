@@ -40,9 +40,11 @@ class Verdict:
 
     def __str__(self) -> str:
         said = "; ".join(self.violations) or "all invariants hold"
+        claims = f"{self.claims} claim{'s' if self.claims != 1 else ''}"
+        cancel = f", cancel {self.cancel_seconds:.2f} s" if self.cancel_seconds is not None else ""
         return (
             f"{self.database:10} {self.fault} (seed {self.seed}): run {self.run_id} {self.ended} "
-            f"after {self.claims} claims, {self.seconds:.1f} s: {said}"
+            f"after {claims}, {self.seconds:.1f} s{cancel}: {said}"
         )
 
 
@@ -92,9 +94,9 @@ def server_url() -> str:
     return next((url for url in USUAL if may_make_databases(url)), "")
 
 
-def shuffled_for_ever(names: list[str], seed: int) -> Iterator[tuple[str, int]]:
+def shuffled_for_ever(names: list[str], kind: str, seed: int) -> Iterator[tuple[str, int]]:
     """Each fault once in random order, then each again with another seed."""
-    order = random.Random(seed)
+    order = random.Random(f"{kind} {seed}")
     while True:
         names = order.sample(names, len(names))
         for name in names:
@@ -127,7 +129,7 @@ class Chaos:
             site.start()
             reference = self.references[database.kind] = reference_digest(site)
             names = [name for name in faults_for(database.kind) if self.only in name]
-            for fault, seed in shuffled_for_ever(names, self.seed):
+            for fault, seed in shuffled_for_ever(names, database.kind, self.seed):
                 with self._lock:
                     if self._begun >= self.count:
                         break

@@ -37,6 +37,10 @@ class InVain(AssertionError):
     """Something that was promised did not happen within the bound."""
 
 
+class Refused(Exception):
+    """The API's answer was an error: (HTTP status, body)."""
+
+
 def wait_for(what: str, look: Callable[[], T], seconds: float = BOUND_SECONDS) -> T:
     """Poll until `look` gives something true; that. Raises InVain."""
     deadline = time.monotonic() + seconds
@@ -62,12 +66,13 @@ class Site:
         self.orders = self.folder / "orders"
         self.orders.mkdir(parents=True)
         self.processes: dict[str, subprocess.Popen] = {}
+        self.reference = ""  # digest of the weights of a run that nothing disturbed
         self.redis_port, self.web_port = _free_port(), _free_port()
         self.redis_url = f"redis://127.0.0.1:{self.redis_port}/0"
         self.environment = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("DIGITSITE_", "RUN_", "KEEPER_", "DATABASE_", "DJANGO_"))
+            if not name.startswith(("DIGITSITE_", "RUN_", "KEEPER_", "TRAIN_", "FILES_"))
         } | {
             **QUIET,
             "DJANGO_SETTINGS_MODULE": "digitsite.settings",
@@ -193,13 +198,17 @@ class Site:
                 "Content-Type": "application/json",
             },
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise Refused(error.code, error.read().decode()) from None
 
     def _web_answers(self) -> bool:
         try:
             self.request("GET", "runs?limit=1")
-        except (OSError, urllib.error.URLError):
+        except (OSError, Refused):
             return False
         return True
 
