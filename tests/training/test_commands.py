@@ -45,7 +45,7 @@ def test_train_trains_here_evaluates_and_prints_the_run(admin, capsys):
     assert out.count("epoch ") == run.epochs
     assert run.weights_digest in out
     assert "accuracy" in out
-    assert f"/runs/{run.pk}/" in out
+    assert out.splitlines()[-1] == f"run: http://127.0.0.1:8000/runs/{run.pk}/"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,7 +1,9 @@
 """`manage.py evaluate RUN`: judge a finished run on a split, in this process."""
 
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
 
+from digitsite.site_address import site_address
 from training.models import Dataset, Evaluation, TrainingRun
 from training.services import evaluations
 
@@ -49,5 +51,5 @@ def describe(evaluation: Evaluation) -> str:
         f"(95 % interval {evaluation.accuracy_low:.2%} to {evaluation.accuracy_high:.2%}), "
         f"loss {evaluation.loss:.4f}\n"
         f"lowest recall: {digits}\n"
-        f"page: /evaluations/{evaluation.pk}/"
+        f"page: {site_address()}{reverse('evaluation', args=[evaluation.pk])}"
     )

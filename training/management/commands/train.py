@@ -9,8 +9,10 @@ from functools import partial
 import pydantic
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.urls import reverse
 
 from digitsite.accounts.models import User
+from digitsite.site_address import site_address
 from training import selectors
 from training.management.commands.evaluate import describe, find_dataset
 from training.ml.data import MnistUnavailable
@@ -54,7 +56,7 @@ class Command(BaseCommand):
             claim = None if queue else claim_run(run.pk, worker_name())
         # The same events as in a worker's log; here they would only repeat what is printed.
         logging.getLogger("training.run").setLevel(logging.WARNING)
-        self.stdout.write(f"Run {run.pk}: {run.recipe} on {run.dataset}, page: /runs/{run.pk}/")
+        self.stdout.write(f"Run {run.pk}: {run.recipe} on {run.dataset}, page: {_page(run)}")
         if queue:
             self.stdout.write("Queued; a training worker will take it.")
             return
@@ -72,7 +74,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Succeeded; SHA-256 of the weights {run.weights_digest}")
         evaluation = evaluations.evaluate(run.evaluations.get(split="test").pk)
         self.stdout.write(describe(evaluation))
-        self.stdout.write(f"run: /runs/{run.pk}/")
+        self.stdout.write(f"run: {_page(run)}")
 
     def _new(self, *, recipe, seed, dataset, changes, user, note, **_) -> Callable[[], TrainingRun]:
         """Everything that may be wrong or slow first; then only the row is left to make."""
@@ -144,6 +146,10 @@ class Command(BaseCommand):
             for number, handler in before.items():
                 signal.signal(number, handler)
             bar.clear()
+
+
+def _page(run: TrainingRun) -> str:
+    return f"{site_address()}{reverse('run', args=[run.pk])}"
 
 
 class _ProgressBar:
