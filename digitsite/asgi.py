@@ -1,4 +1,5 @@
-"""The web process: Gradio's studio behind its gate, and Django for everything else."""
+"""The web process: Gradio's studio behind its gate, a short way to predictions, and Django for
+everything else."""
 
 import asyncio
 import os
@@ -15,6 +16,7 @@ from fastapi.middleware.cors import CORSMiddleware  # noqa: E402
 
 from digitsite.database_threads import close_database_threads  # noqa: E402
 from digitsite.gate import USER_KEY, Gate  # noqa: E402
+from digitsite.quick_predict import QuickPredict  # noqa: E402
 from inference.predictor import predictor  # noqa: E402
 from inference.studio.app import mount_studio  # noqa: E402
 
@@ -31,7 +33,7 @@ async def lifespan(_app: FastAPI):
         close_database_threads()
 
 
-def build() -> Gate:
+def build() -> QuickPredict:
     """The whole site as one ASGI application."""
     site = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     # No origin is allowed; its being here keeps Gradio from adding CORS headers of its own.
@@ -42,14 +44,14 @@ def build() -> Gate:
         username_of=lambda request: request.scope[USER_KEY].username,
     )
     site.mount("/", django_application)
-    return Gate(site, prefix=STUDIO_PREFIX)
+    return QuickPredict(Gate(site, prefix=STUDIO_PREFIX))
 
 
-async def _build() -> Gate:
+async def _build() -> QuickPredict:
     return build()
 
 
-def _application() -> Gate:
+def _application() -> QuickPredict:
     """Built inside an event loop: without one, Gradio makes several and leaves them open."""
     try:
         asyncio.get_running_loop()

@@ -1,9 +1,7 @@
 """REST: predictions, models, drawings."""
 
-import time
 from datetime import datetime
 
-import orjson
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 from ninja.pagination import LimitOffsetPagination, paginate
@@ -11,14 +9,12 @@ from ninja.pagination import LimitOffsetPagination, paginate
 from digitsite.accounts.api_access import ApiError, may, may_async
 from digitsite.accounts.roles import Capability
 from inference import predict_request, registry, selectors
-from inference.answers import answers
 from inference.downloads import download
 from inference.model_files import stored_files
 from inference.models import Drawing, ModelVersion, Review
-from inference.predictor import predictor
+from inference.predict_call import predict_call
 from inference.services import promotion, reviews
 from inference.services.drawings import submit_drawing
-from training.ml.preprocess import CONTRACT_ID
 
 router = Router()
 
@@ -70,16 +66,7 @@ async def predict(request: HttpRequest):
     base64); or `batch`, a list of such items; or `images`, base64 of N x 784 bytes, the quickest.
     `with_image` adds the 28 x 28 image that the model saw.
     """
-    began = time.perf_counter()
-    images, show = predict_request.parse(request.body)
-    prediction = await predictor.apredict_images(images)
-    body = {
-        "model": str(prediction.model_version),
-        "contract": CONTRACT_ID,
-        "milliseconds": round((time.perf_counter() - began) * 1000, 3),
-        "predictions": answers(prediction.probabilities, images if show else None),
-    }
-    return HttpResponse(orjson.dumps(body), content_type="application/json")
+    return HttpResponse(await predict_call(request.body), content_type="application/json")
 
 
 class FileOut(Schema):

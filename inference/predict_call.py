@@ -1,0 +1,33 @@
+"""One call of predict, from the bytes of the request to those of the answer."""
+
+import asyncio
+import time
+
+import orjson
+
+from inference import predict_request
+from inference.answers import answers
+from inference.predictor import predictor
+from training.ml.preprocess import CONTRACT_ID
+
+READ_INLINE_BYTES = 16 * 1024
+"""A larger body, or a picture, takes milliseconds to read, in which others could be answered."""
+
+
+async def predict_call(body: bytes) -> bytes:
+    """JSON to JSON, as `POST /api/v1/predict` documents it. Raises ApiError and
+    NoProductionModel."""
+    began = time.perf_counter()
+    if len(body) > READ_INLINE_BYTES or b'"picture"' in body:
+        images, show = await asyncio.to_thread(predict_request.parse, body)
+    else:
+        images, show = predict_request.parse(body)
+    prediction = await predictor.apredict_images(images)
+    return orjson.dumps(
+        {
+            "model": str(prediction.model_version),
+            "contract": CONTRACT_ID,
+            "milliseconds": round((time.perf_counter() - began) * 1000, 3),
+            "predictions": answers(prediction.probabilities, images if show else None),
+        }
+    )
