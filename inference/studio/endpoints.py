@@ -72,13 +72,13 @@ async def predict_picture(picture: str) -> dict:
 @_said_to_people
 async def replay(strokes: list[list[list[float]]]) -> dict:
     """Which stroke did it: the answers to up to 40 stages of a drawing as it grew. Each of `steps`
-    answers as `predict` does and says how many `points` of the drawing it has; `changes` are the
-    indices of the steps that read another digit than the step before."""
-    images, points = await asyncio.to_thread(growth, strokes)
-    prediction = await predictor.apredict_images(images)
-    steps = answers(prediction.probabilities, images)
-    for step, count in zip(steps, points, strict=True):
-        step["points"] = count
+    answers as `predict` does and says how many `points` of the drawing it has and what share of the
+    `ink`; `changes` are the indices of the steps that read another digit than the step before."""
+    grown = await asyncio.to_thread(growth, strokes)
+    prediction = await predictor.apredict_images(grown.images)
+    steps = answers(prediction.probabilities, grown.images)
+    for step, points, share in zip(steps, grown.points, grown.shares, strict=True):
+        step |= {"points": points, "ink": round(share, DECIMALS)}
     return {"steps": steps, "changes": changes(prediction.labels), **_about(prediction)}
 
 

@@ -1,5 +1,6 @@
 """Drawing in a real browser, on the whole site: Gradio behind its gate, Django beside it."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -113,6 +114,16 @@ def draw(page: Page, studio: FrameLocator, points) -> None:
     page.mouse.up()
 
 
+def ink(studio: FrameLocator) -> int:
+    """How much of the sheet is inked in full, in pixels."""
+    return studio.locator(".studio__canvas").evaluate(
+        """(canvas) => new Promise((resolve) => requestAnimationFrame(() => {
+          const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          resolve(pixels.data.filter((value, at) => at % 4 === 3 && value > 200).length);
+        }))"""
+    )
+
+
 def test_a_digit_is_read_while_it_is_drawn_and_handed_in(open_studio, ada, production):
     page, studio = open_studio(**WIDE)
     first, second, third = on_page(studio, SEVEN)
@@ -163,6 +174,92 @@ def test_below_the_stated_confidence_two_candidates_are_named(open_studio):
     expect(part(studio, "answer-digit")).to_have_text("?")
     expect(part(studio, "sure")).to_contain_text("Not sure: ")
     expect(part(studio, "answer")).to_be_disabled()
+
+
+def test_a_replay_shows_the_drawing_grow_and_where_the_answer_changed(open_studio):
+    page, studio = open_studio(**WIDE)
+    slider = studio.get_by_role("slider")
+    expect(slider).to_be_disabled()
+    draw(page, studio, SEVEN)
+    expect(slider).to_be_enabled()
+    page.keyboard.press("r")
+    expect(part(studio, "replay-text")).to_contain_text(f"A {READ_AS_SIX} from")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("^100 % of the ink: a 6, "))
+    assert part(studio, "replay-marks").locator("li").count() > 0
+    whole = ink(studio)
+
+    slider.fill("0")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"^\d % of the ink: a [^6],"))
+    expect(part(studio, "bars").locator(".is-top span")).not_to_have_text(READ_AS_SIX)
+    assert ink(studio) < whole / 2
+    slider.press("End")
+    expect(part(studio, "answer-digit")).to_have_text(READ_AS_SIX)
+
+    draw(page, studio, LINE)
+    expect(part(studio, "replay-text")).to_contain_text("Which stroke did it?")
+    assert part(studio, "replay-marks").locator("li").count() == 0
+
+
+def test_why_paints_what_the_answer_rests_on_and_says_it(open_studio):
+    page, studio = open_studio(**WIDE)
+    why = studio.get_by_role("button", name="Why?")
+    expect(why).to_be_disabled()
+    draw(page, studio, SEVEN)
+    why.click()
+    sentence = part(studio, "why-text")
+    expect(sentence).to_contain_text(re.compile("decides: "))
+    expect(part(studio, "why-label")).to_have_text(READ_AS_SIX)
+    painted = "(c) => c.getContext('2d').getImageData(0, 0, 28, 28).data.some((v) => v)"
+    assert part(studio, "heat").evaluate(painted)
+
+    draw(page, studio, ZED)
+    expect(part(studio, "why-label")).not_to_have_text(READ_AS_SIX)
+    page.keyboard.press("w")
+    expect(sentence).to_be_hidden()
+    assert not part(studio, "heat").evaluate(painted)
+
+
+@pytest.mark.parametrize("viewport", [PHONE, WIDE], ids=["phone", "wide"])
+def test_several_digits_are_shown_each_and_are_not_handed_in_as_one(open_studio, viewport):
+    page, studio = open_studio(**viewport)
+    for x in (0.1, 0.35, 0.6, 0.85):
+        draw(page, studio, [(x, 0.3), (x, 0.6)])
+    expect(part(studio, "number")).to_be_visible()
+    expect(studio.get_by_role("list", name="4 digits").get_by_role("listitem")).to_have_count(4)
+    expect(part(studio, "answer-digit")).to_be_hidden()
+    assert not studio.locator("body").evaluate(
+        "() => document.documentElement.scrollWidth > innerWidth"
+    )
+    studio.get_by_role("radio", name="7").check()
+    expect(part(studio, "send")).to_be_disabled()
+    studio.get_by_role("button", name="It is one digit").click()
+    expect(part(studio, "number")).to_be_hidden()
+    expect(part(studio, "answer-digit")).to_be_visible()
+    part(studio, "send").click()
+    expect(part(studio, "notice")).to_contain_text("Saved.")
+
+
+def test_a_pens_pressure_is_kept(open_studio):
+    page, studio = open_studio(**WIDE)
+    points = on_page(studio, SEVEN)
+    hand = page.context.new_cdp_session(page)
+
+    def pen(kind: str, at, force: float):
+        hand.send(
+            "Input.dispatchMouseEvent",
+            {"type": kind, "x": at[0], "y": at[1], "pointerType": "pen", "force": force}
+            | {"button": "left", "buttons": 1, "clickCount": 1},
+        )
+
+    pen("mousePressed", points[0], 0.25)
+    pen("mouseMoved", points[1], 0.75)
+    pen("mouseMoved", points[2], 0.5)
+    pen("mouseReleased", points[2], 0)
+    studio.get_by_role("radio", name="7").check()
+    part(studio, "send").click()
+    expect(part(studio, "notice")).to_contain_text("Saved.")
+    (stroke,) = Drawing.objects.get().strokes
+    assert [point[3] for point in stroke] == [0.25, 0.75, 0.5]
 
 
 def test_undo_redo_and_clear_by_button(open_studio):

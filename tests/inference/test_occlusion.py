@@ -16,8 +16,8 @@ def reader_of(row: int, column: int):
     def read(images: np.ndarray) -> np.ndarray:
         ink = images[:, row : row + 4, column : column + 4].mean(axis=(1, 2)) / 255
         probabilities = np.full((len(images), 10), 0.01, np.float32)
-        probabilities[:, 3] = 0.05 + 0.87 * ink
-        probabilities[:, 8] = 0.87 - 0.87 * ink
+        probabilities[:, 3] = 0.02 + 0.7 * ink
+        probabilities[:, 8] = 0.9 - 0.87 * ink
         return probabilities
 
     return read
@@ -65,7 +65,7 @@ def test_the_heat_is_where_the_answer_comes_from():
     assert found.heat[6:10, 18:22].min() > 0.1
     assert np.abs(found.heat[18:22, 6:10]).max() == 0
     assert found.place == "upper right"
-    assert (found.label, found.confidence) == (8, pytest.approx(0.43, abs=0.01))
+    assert (found.label, found.confidence) == (8, pytest.approx(0.463, abs=0.01))
     assert found.sentence == (
         "The upper right decides: with it covered, the model would read 8 instead of 3."
     )
@@ -79,7 +79,7 @@ def test_ink_that_speaks_against_the_answer_is_cold():
     probabilities[:, 4] = 0.02 + 0.3 * doubt
     found = explain(covering, probabilities)
     assert found.answer == 9
-    assert found.heat.min() == -1
+    assert found.heat.min() < -0.5
     assert found.heat[18:22, 6:10].max() < 0
     assert np.abs(found.heat[6:10, 18:22]).max() == 0
 

@@ -87,7 +87,7 @@ def test_a_replay_reads_each_stage_as_predict_would(production, site):
     (told,) = call(site, "replay", LONG).json()["data"]
     assert told["model"] == str(production)
     steps = told["steps"]
-    assert steps[-1]["points"] == len(LONG[0])
+    assert (steps[-1]["points"], steps[-1]["ink"]) == (len(LONG[0]), 1)
     for step in (steps[0], steps[len(steps) // 2], steps[-1]):
         (alone,) = call(site, "predict", [LONG[0][: step["points"]]]).json()["data"]
         assert step["probabilities"] == alone["probabilities"]

@@ -106,15 +106,13 @@ export class Replay {
     const { steps, changes } = this.told;
     const at = changes.at(-1);
     if (at === undefined) return `A ${steps[0].label} from the first touch on.`;
-    const share = percent((at + 1) / steps.length);
-    return `A ${steps[at].label} from ${share} of the ink on; before, it looked like a ${steps[at - 1].label}.`;
+    return `A ${steps[at].label} from ${percent(steps[at].ink)} of the ink on; before, it looked like a ${steps[at - 1].label}.`;
   }
 
   #go() {
     const { steps } = this.told;
     const step = steps[Math.min(this.#at, steps.length - 1)];
-    const share = percent((steps.indexOf(step) + 1) / steps.length);
-    const spoken = `${share} of the ink: a ${step.label}, ${percent(step.confidence)} sure`;
+    const spoken = `${percent(step.ink)} of the ink: a ${step.label}, ${percent(step.confidence)} sure`;
     this.slider.setAttribute("aria-valuetext", spoken);
     this.show(step, this.#at === this.#last);
   }
