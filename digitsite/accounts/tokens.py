@@ -5,6 +5,7 @@ A key is 256 random bits, so a plain SHA-256 is enough to store it by: there is 
 
 import hashlib
 import secrets
+import threading
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -87,7 +88,25 @@ def user_of(key: str) -> User | None:
     return token.owner
 
 
+_used: set[int] = set()
+_noting = threading.Lock()
+
+
 def _note_use(pk: int, last_used_at: datetime | None) -> None:
+    """One thread at a time writes, for all: many programs that start together wait for no write.
+
+    A use that comes just as the writer ends is noted by the next one.
+    """
     now = timezone.now()
-    if last_used_at is None or last_used_at < now - USE_NOTED_EVERY:
-        ApiToken.objects.filter(pk=pk).update(last_used_at=now)
+    if last_used_at is not None and last_used_at >= now - USE_NOTED_EVERY:
+        return
+    _used.add(pk)
+    if not _noting.acquire(blocking=False):
+        return
+    try:
+        while _used:
+            used = set(_used)
+            _used.difference_update(used)
+            ApiToken.objects.filter(pk__in=used).update(last_used_at=now)
+    finally:
+        _noting.release()
