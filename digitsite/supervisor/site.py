@@ -10,6 +10,7 @@ from django.db import OperationalError, connections
 
 import digitsite
 from digitsite import bootstrap
+from digitsite.site_address import site_address
 from digitsite.supervisor import preflight, private_redis
 from digitsite.supervisor.child import Child
 from digitsite.supervisor.console import Console
@@ -56,11 +57,6 @@ class _Site:
         self.began = time.monotonic()
         self.web_answers = False
         self.environment = dict(os.environ, PYTHONUNBUFFERED="1", PORT=str(settings.PORT))
-
-    @property
-    def address(self) -> str:
-        host = {"0.0.0.0": "localhost", "::": "localhost"}.get(settings.BIND, settings.BIND)
-        return f"http://{host}:{settings.PORT}/"
 
     def run(self) -> None:
         try:
@@ -148,7 +144,7 @@ class _Site:
     def _look_at_web(self) -> None:
         if not self.web_answers and preflight.somebody_listens(settings.BIND, settings.PORT):
             self.web_answers = True
-            self.console.done("Web", f"{self.address} answers", time.monotonic() - self.began)
+            self.console.done("Web", f"{site_address()}/ answers", time.monotonic() - self.began)
 
     def _wait_for_web(self) -> None:
         deadline = time.monotonic() + WEB_SECONDS
@@ -164,7 +160,7 @@ class _Site:
             time.sleep(LOOK_EVERY_SECONDS)
 
     def _say_where_to_click(self, admin: bootstrap.FirstAdmin, model_is_there: bool) -> None:
-        lines = [f"Open {self.address}"]
+        lines = [f"Open {site_address()}/"]
         if admin.password:
             lines.append(f"Sign in as {admin.username} with the password {admin.password}")
             lines.append("It is shown only this once: change it under Account.")

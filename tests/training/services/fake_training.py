@@ -11,6 +11,21 @@ from training.ml.export import ExportedFile, ExportProof
 from training.ml.fit import BatchProgress, EpochResult, FitResult
 
 
+TEMPERATURE = 1.25
+
+
+def _result(first: int, *, completed: bool) -> FitResult:
+    return FitResult(
+        model=SimpleNamespace(),
+        weights_sha256="d" * 64,
+        temperature=TEMPERATURE,
+        epochs=[],
+        completed=completed,
+        resumed_from_epoch=first or None,
+        notes=["a note"] if completed else [],
+    )
+
+
 @dataclass
 class FakeTraining:
     """Plays `fit` and `export`: epochs of a file each; `before_epoch` may do anything first."""
@@ -19,8 +34,10 @@ class FakeTraining:
     found: list[str] = field(default_factory=list)
     export_error: Exception | None = None
     waits_for_stop: bool = False
+    threads: int | None = None
 
     def fit(self, hyperparameters, digits, *, checkpoint_dir: Path, monitor, threads) -> FitResult:
+        self.threads = threads
         self.found = sorted(path.name for path in checkpoint_dir.glob("*"))
         first = max((int(name[6:11]) for name in self.found), default=0)
         for epoch in range(first, hyperparameters.epochs):
@@ -28,13 +45,13 @@ class FakeTraining:
             while self.waits_for_stop and not monitor.should_stop():
                 time.sleep(0.01)
             if monitor.should_stop():
-                return FitResult(SimpleNamespace(), "", [], False, first or None)
+                return _result(first, completed=False)
             monitor.on_batch(BatchProgress(epoch, hyperparameters.epochs, 6, 6, 0.5, 0.9))
             checkpoint_dir.mkdir(exist_ok=True)
             path = checkpoint_dir / f"epoch-{epoch + 1:05d}.ckpt"
             path.write_text(f"state after {epoch + 1}")
             monitor.on_epoch(EpochResult(epoch, 0.5, 0.9, 0.6, 0.8, 1e-3, 2.0), path)
-        return FitResult(SimpleNamespace(), "d" * 64, [], True, first or None, ["a note"])
+        return _result(first, completed=True)
 
     def export(self, model, digits, directory: Path) -> SimpleNamespace:
         if self.export_error:

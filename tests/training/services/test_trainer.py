@@ -1,6 +1,7 @@
 """What becomes of a claimed run, with a stand-in for the network's training."""
 
 import errno
+import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +10,10 @@ import pytest
 from django.db import OperationalError
 
 from tests.factories import TINY, make_running_run, make_succeeded_run
+from tests.training.services.fake_training import TEMPERATURE
 from training import storage
 from training.models import TrainingRun
-from training.services import outcomes, runs, trainer
+from training.services import machine, outcomes, runs, trainer
 from training.services.claims import Claim
 from training.services.heartbeat import Stop
 from training.services.trainer import Outcome
@@ -31,6 +33,7 @@ def test_success_keeps_files_rows_and_proof(fake, tmp_path):
 
     run.refresh_from_db()
     assert (run.status, run.epochs_done, run.weights_digest) == ("succeeded", 3, "d" * 64)
+    assert run.temperature == TEMPERATURE
     assert run.export_proof["onnx_max_abs_dp"] == 1e-7
     assert run.environment["packages"]["tensorflow"]
     assert run.evaluations.get().status == "pending"
@@ -140,6 +143,18 @@ def test_a_lease_is_renewed_while_training(fake, quick_heartbeat):
     trainer.train(claim, Stop())
 
     assert seen
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(3, 3), (0, len(os.sched_getaffinity(0)))])
+def test_threads_are_set_and_recorded(fake, settings, asked, expected):
+    settings.TRAIN_THREADS = asked
+    machine.environment.cache_clear()
+    run, claim = make_running_run()
+    trainer.train(claim, Stop())
+    machine.environment.cache_clear()
+
+    run.refresh_from_db()
+    assert fake.threads == run.environment["threads"] == expected
 
 
 def test_a_database_that_is_away_for_a_moment_loses_no_epoch(fake, monkeypatch):
