@@ -33,3 +33,13 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         else:
             low = left
     return float(np.exp((low + high) / 2))
+
+
+def at_temperature_one(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """(N, 10) as one network would have answered without its temperature.
+
+    Not for the mean of several networks' votes: their logits cannot be had from it.
+    """
+    logits = temperature * np.log(np.maximum(probabilities.astype(np.float64), 1e-30))
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)

@@ -67,6 +67,11 @@ class TrainingRun(models.Model):
         default=dict, blank=True, help_text='{"onnx": {"name", "sha256", "bytes"}, ...}'
     )
     export_proof = models.JSONField(default=dict, blank=True)
+    temperature = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="What the model divides its logits by, fitted on the validation split",
+    )
     weights_digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the weights")
     environment = models.JSONField(default=dict, blank=True)
     error = models.CharField(max_length=500, blank=True, help_text="One sentence for people")

@@ -11,8 +11,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from training import storage
+from training.ml.calibration import at_temperature_one
 from training.ml.metrics import evaluate as measure
-from training.models import Evaluation, Misclassification
+from training.models import Evaluation, Misclassification, TrainingRun
 from training.services.datasets import load_digits
 from training.services.run_log import log_event
 
@@ -75,7 +76,11 @@ def _evaluate(evaluation: Evaluation) -> Evaluation:
                 error="",
                 finished_at=timezone.now(),
                 **{field: found[field] for field in MEASURES},
-                calibration={"ece": metrics.ece, "bins": found["calibration"]},
+                calibration={
+                    "ece": metrics.ece,
+                    "bins": found["calibration"],
+                    **_before_calibration(evaluation.run, probabilities, labels),
+                },
                 probabilities=name,
             )
         )
@@ -91,6 +96,17 @@ def _evaluate(evaluation: Evaluation) -> Evaluation:
             )
     evaluation.refresh_from_db()
     return evaluation
+
+
+def _before_calibration(run: TrainingRun, probabilities, labels) -> dict[str, float]:
+    """The temperature, and what the calibration error would be without it, as far as known."""
+    if run.temperature is None:
+        return {}
+    known = {"temperature": run.temperature}
+    if run.hyperparameters.get("members", 1) == 1:
+        before = at_temperature_one(probabilities, run.temperature)
+        known["ece_before"] = measure(before, labels).ece
+    return known
 
 
 def _misclassifications(evaluation, probabilities, labels) -> list[Misclassification]:

@@ -51,7 +51,12 @@ def epoch_recorded(claim: Claim, metric: EpochMetric, checkpoint: str) -> None:
 
 
 def succeeded(
-    claim: Claim, *, weights_digest: str, artifacts: dict[str, dict], export_proof: dict
+    claim: Claim,
+    *,
+    weights_digest: str,
+    artifacts: dict[str, dict],
+    export_proof: dict,
+    temperature: float | None = None,
 ) -> Evaluation:
     """Mark success; its evaluation and its model version exist in the same commit or not at all."""
     with fenced(
@@ -63,6 +68,7 @@ def succeeded(
         weights_digest=weights_digest,
         artifacts=artifacts,
         export_proof=export_proof,
+        temperature=temperature,
         error="",
         traceback="",
     ):

@@ -109,7 +109,11 @@ def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Out
     _insist(
         heartbeat,
         lambda: outcomes.succeeded(
-            claim, weights_digest=result.weights_sha256, artifacts=artifacts, export_proof=proof
+            claim,
+            weights_digest=result.weights_sha256,
+            artifacts=artifacts,
+            export_proof=proof,
+            temperature=result.temperature,
         ),
     )
     crash_points.reached("after-success")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.ml.calibration import fit_temperature
+from training.ml.calibration import at_temperature_one, fit_temperature
 
 
 def drawn(temperature: float, members: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -26,3 +26,19 @@ def test_answers_that_are_all_right_are_not_made_certain_without_end():
 
 def test_without_images_nothing_is_changed():
     assert fit_temperature(np.zeros((1, 0, 10)), np.zeros(0, int)) == 1.0
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
+def test_the_answers_without_the_temperature_can_be_had_from_those_with_it(temperature):
+    logits = np.random.default_rng(3).normal(0, 2, (50, 10))
+
+    def softmax(values):
+        odds = np.exp(values - values.max(axis=1, keepdims=True))
+        return odds / odds.sum(axis=1, keepdims=True)
+
+    found = at_temperature_one(softmax(logits / temperature), temperature)
+    assert np.allclose(found, softmax(logits))
+
+
+def test_certainty_stays_certain_without_the_temperature():
+    assert (at_temperature_one(np.eye(10), 3.0).argmax(axis=1) == np.arange(10)).all()

@@ -10,7 +10,6 @@ from training import storage
 from training.ml.export import ExportedFile, ExportProof
 from training.ml.fit import BatchProgress, EpochResult, FitResult
 
-
 TEMPERATURE = 1.25
 
 

@@ -4,7 +4,7 @@ import pytest
 from tests.factories import make_dataset, make_succeeded_run
 from tests.training.ml.synthetic import synthetic_digits
 from training import storage
-from training.models import Evaluation
+from training.models import Evaluation, TrainingRun
 from training.services import evaluations
 from training.services.datasets import add_dataset
 
@@ -37,6 +37,23 @@ def test_every_measure_is_filled_in_and_right(mislabelled):
     assert [row["digit"] for row in evaluation.per_class] == list(range(10))
     assert set(evaluation.calibration) == {"ece", "bins"}
     assert evaluation.finished_at
+
+
+def test_the_error_before_calibration_is_what_it_was_without_the_temperature(mislabelled):
+    run = make_succeeded_run(dataset=mislabelled[1])
+    TrainingRun.objects.filter(pk=run.pk).update(temperature=0.1)  # in a model ten times surer
+    told = evaluations.evaluate(run.evaluations.get().pk).calibration
+    assert told["temperature"] == 0.1
+    assert told["ece_before"] > told["ece"] + 0.3
+
+
+def test_of_several_networks_that_vote_the_error_before_calibration_is_not_known(mislabelled):
+    run = make_succeeded_run(dataset=mislabelled[1])
+    hyperparameters = run.hyperparameters | {"members": 3}
+    TrainingRun.objects.filter(pk=run.pk).update(temperature=2, hyperparameters=hyperparameters)
+    told = evaluations.evaluate(run.evaluations.get().pk).calibration
+    assert told["temperature"] == 2
+    assert "ece_before" not in told
 
 
 def test_the_wrong_ones_are_listed_with_confidence(mislabelled):
