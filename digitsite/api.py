@@ -11,6 +11,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from digitsite import __version__
 from digitsite.accounts.access import requires
 from digitsite.accounts.api_access import ApiError
+from digitsite.accounts.rate import TooOften
 from digitsite.accounts.roles import Capability
 from inference.api import router as inference_router
 from inference.predictor import ModelUnavailable, NoProductionModel
@@ -98,6 +99,13 @@ def _model_unavailable(request, error) -> HttpResponse:
 @api.exception_handler(PromotionError)
 def _conflict(request, error) -> HttpResponse:
     return _refuse(request, 409, "conflict", str(error))
+
+
+@api.exception_handler(TooOften)
+def _too_often(request, error: TooOften) -> HttpResponse:
+    response = _refuse(request, 429, "too_often", str(error))
+    response["Retry-After"] = str(error.retry_after_seconds)
+    return response
 
 
 @api.exception_handler(RequestDataTooBig)

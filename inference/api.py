@@ -14,7 +14,7 @@ from inference.model_files import stored_files
 from inference.models import Drawing, ModelVersion, Review
 from inference.predict_call import predict_call
 from inference.services import promotion, reviews
-from inference.services.drawings import submit_drawing
+from inference.services.drawings import submissions, submit_drawing
 
 router = Router()
 
@@ -181,6 +181,8 @@ def list_drawings(request: HttpRequest, status: str | None = None):
 
 @router.post("/drawings", response={201: DrawingOut}, auth=may(Capability.DRAW), tags=["drawings"])
 def create_drawing(request: HttpRequest, body: DrawingIn):
+    """Keep a drawing; it then waits for review. At most 600 at once and 10 a second."""
+    submissions.take(request.auth.pk)
     picture = body.picture and predict_request.base64_bytes(body.picture, "picture")
     drawing = submit_drawing(
         author=request.auth, label=body.label, strokes=body.strokes, picture=picture

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from digitsite.accounts.models import User
+from digitsite.accounts.rate import Rate
 from inference.models import Drawing
 from inference.predictor import Prediction, predictor
 from training.ml.preprocess import CONTRACT_ID, DrawingError, picture_to_image, strokes_to_image
@@ -13,6 +14,10 @@ from training.ml.preprocess import CONTRACT_ID, DrawingError, picture_to_image, 
 HOLDOUT_ONE_IN = 3
 DECIMALS = 4
 """Digits kept of a coordinate: a ten-thousandth of the canvas is finer than any screen."""
+
+submissions = Rate("drawings", per_second=10, burst=600)
+"""Taken from, for the author, by whatever lets people or programs submit: nobody draws so fast, and
+a script that imports a collection is done soon enough."""
 
 Strokes = Sequence[Sequence[Sequence[float]]]
 

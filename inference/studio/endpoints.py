@@ -17,6 +17,7 @@ import numpy as np
 from django.urls import reverse
 
 from digitsite.accounts.models import User
+from digitsite.accounts.rate import TooOften
 from digitsite.database_threads import in_database_thread
 from inference.answers import DECIMALS, answers
 from inference.looks import Look, look_at_picture, look_at_strokes
@@ -25,7 +26,7 @@ from inference.occlusion import cover
 from inference.occlusion import explain as explain_answer
 from inference.predictor import NoProductionModel, Prediction, predictor
 from inference.replay import changes, growth
-from inference.services.drawings import submit_drawing
+from inference.services.drawings import submissions, submit_drawing
 from training.ml.preprocess import CONTRACT_ID, DrawingError
 
 
@@ -40,6 +41,8 @@ def _said_to_people(endpoint: Callable[..., Coroutine]) -> Callable[..., Corouti
             raise gr.Error(str(error), title=error.code, print_exception=False) from error
         except NoProductionModel as error:
             raise gr.Error(str(error), title="no_model", print_exception=False) from error
+        except TooOften as error:
+            raise gr.Error(str(error), title="too_often", print_exception=False) from error
 
     return wrapped
 
@@ -114,11 +117,12 @@ async def submit_picture(picture: str, label: int, request: gr.Request) -> dict:
 
 
 async def _submit(request: gr.Request, label: int, **drawn) -> dict:
-    drawing: Drawing = await in_database_thread(
-        lambda: submit_drawing(
-            author=User.objects.get(username=request.username), label=label, **drawn
-        )
-    )
+    def store() -> Drawing:
+        author = User.objects.get(username=request.username)
+        submissions.take(author.pk)
+        return submit_drawing(author=author, label=label, **drawn)
+
+    drawing = await in_database_thread(store)
     return {
         "drawing": drawing.pk,
         "url": reverse("drawing", args=[drawing.pk]),
