@@ -15,6 +15,7 @@ import json
 import math
 import os
 import platform
+import socket
 import statistics
 import subprocess
 import sys
@@ -28,8 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.private_site import ROOT, _free_port
-
+ROOT = Path(__file__).resolve().parents[1]
 PREDICT = "/api/v1/predict"
 BATCH = 512
 PEOPLE = 100
@@ -179,6 +179,12 @@ def _web_command(port: int) -> list[str]:
     from digitsite.supervisor.processes import PROCESSES
 
     return PROCESSES["web"].argv(python="python", bind="127.0.0.1", port=port)[1:]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def _wait_until_answers(url: str, process: subprocess.Popen, token: str = "") -> None:
