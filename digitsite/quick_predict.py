@@ -9,6 +9,7 @@ and the documentation of the route is Django's.
 import logging
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http.request import split_domain_port, validate_host
 
 from digitsite.accounts import tokens
@@ -31,13 +32,13 @@ class QuickPredict:
 
     async def __call__(self, scope, receive, send) -> None:
         key = _token(scope)
-        if key is None:
+        if key is None or not await _may_draw(key):  # nothing of a stranger's body is read
             await self.app(scope, receive, send)
             return
         messages = await _read(receive)
         answer = None
         if messages[-1]["type"] == "http.request":
-            answer = await _answer(key, b"".join(part["body"] for part in messages))
+            answer = await _answer(b"".join(part.get("body", b"") for part in messages))
         if answer is None:
             await self.app(scope, _replay(messages, receive), send)
             return
@@ -60,7 +61,11 @@ def _token(scope) -> str | None:
             return None
         headers[name] = value
     length = headers.get(b"content-length", b"")
-    if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+    if (
+        b"transfer-encoding" in headers
+        or not length.isdigit()
+        or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    ):
         return None
     if settings.HTTPS and headers.get(b"x-forwarded-proto") != b"https":
         return None
@@ -91,14 +96,21 @@ def _replay(messages: list[dict], receive):
     return replay
 
 
-async def _answer(key: str, body: bytes) -> bytes | None:
+async def _may_draw(key: str) -> bool:
+    try:
+        return Capability.DRAW in await in_database_thread(tokens.capabilities_of_key, key)
+    except DatabaseError as error:
+        logger.debug("left to Django: %r", error)
+        return False
+
+
+async def _answer(body: bytes) -> bytes | None:
     """The answer of the model as JSON; None if there is anything to refuse."""
     try:
-        if Capability.DRAW in await in_database_thread(tokens.capabilities_of_key, key):
-            return await predict_call(body)
+        return await predict_call(body)
     except Exception as error:  # Django's route fails in the same way, and says it as it should
         logger.debug("left to Django: %r", error)
-    return None
+        return None
 
 
 def _security_headers() -> list[tuple[bytes, bytes]]:

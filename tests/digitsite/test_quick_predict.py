@@ -107,6 +107,7 @@ def test_what_is_wrong_is_left_to_django_with_its_body(production, key, body):
         {"headers": {"Host": "evil.example"}},
         {"headers": {"Content-Length": "5000000"}},
         {"headers": {"Content-Length": "x"}},
+        {"headers": {"Transfer-Encoding": "chunked"}},
     ],
 )
 def test_every_other_request_is_left_to_django(production, key, change):
@@ -131,6 +132,30 @@ def test_a_revoked_token_ends_access_at_once(production, key, ada):
     assert ask(key).status_code == 200
     tokens.revoke_token(ada, tokens.live_tokens(ada).get().pk)
     assert ask(key).status_code == 299
+
+
+def test_nothing_of_a_strangers_body_is_read_before_django():
+    read = []
+
+    async def unread(scope, receive, send):
+        read.append(scope["path"])
+        await send({"type": "http.response.start", "status": 299, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def receive():
+        raise AssertionError("the body was read")
+
+    async def send(message):
+        pass
+
+    headers = [
+        (b"host", b"localhost"),
+        (b"content-length", b"10"),
+        (b"authorization", b"Bearer digitsite_wrong"),
+    ]
+    scope = {"type": "http", "method": "POST", "path": PATH, "headers": headers}
+    asyncio.run(QuickPredict(unread)(scope, receive, send))
+    assert read == [PATH]
 
 
 def test_without_a_model_django_says_so(key):
