@@ -18,6 +18,9 @@ from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
 from digitsite.database_threads import close_database_threads
+from tests import emptying
+
+emptying.install()
 
 # Playwright's own event loop makes Django refuse synchronous queries in browser tests.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
