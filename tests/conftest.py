@@ -27,7 +27,12 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked `postgresql` need one; on one, only tests that use the database are repeated."""
+    """Tests marked `postgresql` need one; on one, only tests that use the database are repeated.
+
+    Browser tests come last: Playwright keeps an event loop running in the main thread, in which
+    later tests could not start one of their own.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     if "postgresql" not in django_settings.DATABASES["default"]["ENGINE"]:
         skip = pytest.mark.skip(reason="needs PostgreSQL: set DIGITSITE_TEST_POSTGRES_URL")
         for item in items:
