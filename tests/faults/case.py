@@ -1,5 +1,6 @@
 """One run under attack, and the words in which faults are told."""
 
+import os
 import random
 import threading
 import time
@@ -39,6 +40,7 @@ class Case:
     expected: tuple[str, ...] = ("succeeded",)
     may_go_back: bool = False  # a checkpoint was damaged: epochs may be trained twice
     cancel_seconds: float | None = None
+    trained_after_cancel: float = 0.0
     threads: list[threading.Thread] = field(default_factory=list)
 
     def submit(self) -> None:
@@ -122,13 +124,37 @@ class Case:
                 raise
             return False
         if wait:
-            asked = time.monotonic()
-            wait_for("the cancelled run", lambda: self.over)
-            self.cancel_seconds = time.monotonic() - asked
+            self._watch_cancel()
         return self.row["status"] == "cancelled"
+
+    def _watch_cancel(self) -> None:
+        """How long it takes, and how much the trainer still computes: one thread, so that its
+        processor time is the time it trained, however busy the machine is."""
+        asked = time.monotonic()
+        row = self.row
+        pid = self.trainer() if "epoch" in row["progress"] else None  # else it only starts up
+        first = last = processor_seconds(pid)
+
+        def over() -> bool:
+            nonlocal last
+            last = max(last, processor_seconds(pid))
+            return self.over
+
+        wait_for("the cancelled run", over)
+        self.cancel_seconds = time.monotonic() - asked
+        self.trained_after_cancel = last - first
 
     def resume(self) -> None:
         self.site.request("POST", f"runs/{self.run_id}/resume")
 
     def checkpoint(self) -> Path:
         return self.site.home / "files" / self.row["checkpoint"]
+
+
+def processor_seconds(pid: int | None) -> float:
+    """Used by a process so far, all its threads together; 0 if there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

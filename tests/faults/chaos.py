@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from tests.faults.case import Case
 from tests.faults.catalogue import FAULTS, faults_for
 from tests.faults.databases import Database, Sqlite, postgres
-from tests.faults.invariants import violations
+from tests.faults.invariants import unfinished_evaluations, violations
 from tests.faults.site import Site, new_folder
 from tests.find_postgres import USUAL, may_make_databases
 
@@ -135,15 +135,17 @@ class Chaos:
                         break
                     self._begun += 1
                 self._note(attack(site, fault, seed, reference))
+            self._note_end(database, unfinished_evaluations(site))
         finally:
             left = site.close()
             database.close()
-        if left:
-            self.verdicts.append(
-                Verdict("end", database.kind, 0, 0, 0, 0, "", None, [f"left over: {left}"])
-            )
+        self._note_end(database, [f"process {pid} is left" for pid in left])
         if not any(v.violations for v in self.verdicts if v.database == database.kind):
             site.remove()
+
+    def _note_end(self, database: Database, found: list[str]) -> None:
+        if found:
+            self._note(Verdict("the end", database.kind, 0, 0, 0, 0, "ended", None, found))
 
     def _note(self, verdict: Verdict) -> None:
         with self._lock:

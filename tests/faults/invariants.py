@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from tests.faults.case import EPOCHS, Case
-from tests.faults.site import InVain, Site, wait_for
+from tests.faults.site import InVain, Site, parent_of, wait_for
 
 MOVES = {
     ("queued", "running"),
@@ -21,25 +23,35 @@ MOVES = {
     ("failed", "queued"),
 }
 SETTLE_SECONDS = 30.0
+EVALUATION_SECONDS = 60.0
+CANCEL_SECONDS = 2.0
 
 
 def violations(case: Case, reference: str) -> list[str]:
-    """Sentences about what does not hold; none if all is well."""
+    """Sentences about what does not hold; none if all is well.
+
+    reference: digest of the weights of a run that nothing disturbed.
+    """
     row = case.row
     found = [*_outcome(case, row, reference), *_moves(case), *_epochs(case, row)]
     found += _registered(case, row)
-    for what, look in (
-        ("files", lambda: not list(_files(case))),
-        ("folders", lambda: not list((case.site.home / "work").glob("*"))),
-        ("processes", lambda: not strangers(case.site)),
-    ):
-        try:
-            wait_for(what, look, SETTLE_SECONDS)
-        except InVain:
-            found += {"files": _files(case), "processes": strangers(case.site)}.get(
-                what, [f"left in work/: {list((case.site.home / 'work').glob('*'))}"]
-            )
+    for look in (_files, _workspaces, _strangers):
+        found += _settled(partial(look, case))
     return found
+
+
+def unfinished_evaluations(site: Site) -> list[str]:
+    """Evaluations that nobody does, although the keeper had the time to ask again."""
+    return _settled(partial(_evaluations_left, site), EVALUATION_SECONDS)
+
+
+def _settled(look: Callable[[], list[str]], seconds: float | None = None) -> list[str]:
+    """What `look` still finds after the time in which remains are cleared away."""
+    try:
+        wait_for("rest", lambda: not look(), SETTLE_SECONDS if seconds is None else seconds)
+    except InVain:
+        return look()
+    return []
 
 
 def _outcome(case: Case, row: dict[str, Any], reference: str) -> list[str]:
@@ -50,6 +62,8 @@ def _outcome(case: Case, row: dict[str, Any], reference: str) -> list[str]:
         found.append(f"weights {row['weights_digest'][:12]}, undisturbed {reference[:12]}")
     if row["lease_until"] is not None:
         found.append(f"a lease until {row['lease_until']} although {row['status']}")
+    if case.trained_after_cancel > CANCEL_SECONDS:
+        found.append(f"trained for {case.trained_after_cancel:.1f} s after cancel")
     return found
 
 
@@ -135,10 +149,13 @@ def _files(case: Case) -> list[str]:
     return found
 
 
-def strangers(site: Site) -> list[str]:
-    """Processes of the site that are neither the supervised ones nor a worker's one child."""
-    from tests.faults.site import parent_of
+def _workspaces(case: Case) -> list[str]:
+    return [f"left over: {path}" for path in (case.site.home / "work").glob("*")]
 
+
+def _strangers(case: Case) -> list[str]:
+    """Processes of the site that are neither the supervised ones nor a worker's one child."""
+    site = case.site
     known = {process.pid: name for name, process in site.processes.items()}
     children: dict[int, list[int]] = {}
     found = []
@@ -157,6 +174,13 @@ def strangers(site: Site) -> list[str]:
         if len(pids) > 1:
             found.append(f"{known[parent]} has {len(pids)} children")
     return found
+
+
+def _evaluations_left(site: Site) -> list[str]:
+    rows = site.database.rows(
+        "SELECT run_id, status, error FROM training_evaluation WHERE status <> 'done'"
+    )
+    return [f"evaluation of run {row['run_id']}: {row['status']} {row['error']}" for row in rows]
 
 
 def _sha256(path: Path) -> str:

@@ -12,6 +12,7 @@ import pytest
 from tests.faults.catalogue import faults_for
 from tests.faults.chaos import attack, reference_digest, server_url
 from tests.faults.databases import Sqlite, postgres
+from tests.faults.invariants import unfinished_evaluations
 from tests.faults.site import Site, new_folder
 
 pytestmark = [pytest.mark.processes, pytest.mark.tensorflow]
@@ -42,6 +43,7 @@ def site(request) -> Iterator[Site]:
         started.start()
         started.reference = reference_digest(started)
         yield started
+        assert unfinished_evaluations(started) == []
     finally:
         left = started.close()
         database.close()
