@@ -73,11 +73,13 @@ def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Out
     hyperparameters = Hyperparameters(**run.hyperparameters)
     digits = _when_stored(heartbeat, lambda: load_digits(run.dataset))
 
-    sweep()
+    _insist(heartbeat, sweep)
     with workspace(claim) as folder:
         checkpoints = folder / "checkpoints"
         _when_stored(heartbeat, lambda: run_files.fetch_checkpoints(run.checkpoint, checkpoints))
         tensorflow_loading.load()
+        if heartbeat.should_stop:
+            return _stopped(claim, heartbeat)
         from training.ml.fit import fit
 
         monitor = _Monitor(claim, heartbeat, observer)

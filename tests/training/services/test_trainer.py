@@ -173,6 +173,31 @@ def test_a_database_that_is_away_for_a_moment_loses_no_epoch(fake, monkeypatch):
     assert refusals == []
 
 
+def test_a_database_that_is_away_while_others_are_swept_up_fails_no_run(fake, monkeypatch):
+    run, claim = make_running_run()
+    refusals = [OperationalError("the server closed the connection")]
+
+    def refuse_once() -> None:
+        if refusals:
+            raise refusals.pop()
+
+    monkeypatch.setattr(trainer, "sweep", refuse_once)
+
+    assert trainer.train(claim, Stop()) == Outcome.SUCCEEDED
+    assert refusals == []
+
+
+def test_a_cancel_during_the_start_is_honoured_before_the_first_step(fake, monkeypatch):
+    run, claim = make_running_run()
+    stop = Stop()
+    monkeypatch.setattr("training.services.tensorflow_loading.load", stop.cancel.set)
+
+    assert trainer.train(claim, stop) == Outcome.CANCELLED
+    run.refresh_from_db()
+    assert (run.status, run.epochs_done) == ("cancelled", 0)
+    assert fake.threads is None  # nothing was trained
+
+
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
