@@ -47,7 +47,7 @@ format: environment-dev ## Rewrite the code in the house style
 
 bench: environment-dev ## Measure what the README claims (long); BENCH=training for one script
 	@for script in benchmarks/$(or $(BENCH),*).py; do \
-		echo "== $$script"; $(PY) "$$script" || exit 1; \
+		echo "== $$script"; $(PY) -m benchmarks.$$(basename "$$script" .py) || exit 1; \
 	done
 
 clean: ## Remove the environment and the caches; what people made stays in var/
