@@ -174,7 +174,7 @@ def test_a_database_that_is_away_for_a_moment_loses_no_epoch(fake, monkeypatch):
 
 
 def test_a_database_that_is_away_while_others_are_swept_up_fails_no_run(fake, monkeypatch):
-    run, claim = make_running_run()
+    _, claim = make_running_run()
     refusals = [OperationalError("the server closed the connection")]
 
     def refuse_once() -> None:
