@@ -1,6 +1,6 @@
 """Makes the pictures in docs/images from a running site.
 
-    python docs/make_screenshots.py http://127.0.0.1:8000 admin PASSWORD [--all FOLDER]
+    python docs/make_screenshots.py http://127.0.0.1:8000 admin PASSWORD [--run 2] [--all FOLDER]
 
 It draws a digit in the studio but hands nothing in. With --all it takes every page instead, wide
 and 390 px, light and dark, into FOLDER, for looking at a change.
@@ -31,7 +31,7 @@ PAGES = (
     "/models/1/",
     "/account/",
 )
-README_PAGES = {"draw": "/draw/", "run": "/runs/1/", "evaluation": "/evaluations/1/"}
+README_PAGES = {"draw": "/draw/", "run": "/runs/{run}/", "evaluation": "/evaluations/{run}/"}
 
 
 def main() -> None:
@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("site")
     parser.add_argument("username")
     parser.add_argument("password")
+    parser.add_argument("--run", type=int, default=1, help="the run in the README's pictures")
     parser.add_argument("--all", type=Path, metavar="FOLDER")
     options = parser.parse_args()
     with sync_playwright() as playwright:
@@ -56,7 +57,7 @@ def main() -> None:
 def readme_pages(browser: Browser, options: argparse.Namespace) -> None:
     page = sign_in(browser, options, "wide", "light")
     for name, path in README_PAGES.items():
-        show(page, options.site + path)
+        show(page, options.site + path.format(run=options.run))
         page.screenshot(path=IMAGES / f"{name}.png")
 
 
