@@ -48,7 +48,7 @@ def test_every_file_agrees_with_the_model(hyperparameters, tmp_path):
     assert proof.onnx_max_abs_dp < 1e-5
     assert proof.onnx_label_agreement == proof.h5_label_agreement == 1.0
     truth = keras_probabilities(model, digits.test_images)
-    assert len(set(truth.argmax(1))) > 1, "the random model answers one digit only"
+    assert truth.std(axis=0).max() > 1e-3, "the random model answers every image alike"
     assert result.probabilities == pytest.approx(truth, abs=1e-5)
 
 

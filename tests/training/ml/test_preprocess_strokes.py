@@ -6,7 +6,7 @@ import json
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from numpy.testing import assert_array_equal
 
 from training.ml import preprocess
@@ -87,7 +87,7 @@ def test_points_added_along_the_lines_do_not_change_the_picture(strokes, count):
 
 
 @settings(quick, max_examples=20)
-@given(drawings)
+@given(digits)
 def test_a_thousand_points_a_stroke_hardly_change_the_picture(strokes):
     denser = [with_points_between(s, 1 + 1000 // len(s)) if len(s) > 1 else s for s in strokes]
 
