@@ -19,6 +19,7 @@ from inference.services.promotion import PromotionError
 from inference.services.reviews import ReviewError
 from training.api import router as training_router
 from training.ml.preprocess import DrawingError
+from training.services.evaluations import EvaluationError
 from training.services.runs import RunError
 
 logger = logging.getLogger(__name__)
@@ -95,6 +96,7 @@ def _model_unavailable(request, error) -> HttpResponse:
 
 
 @api.exception_handler(RunError)
+@api.exception_handler(EvaluationError)
 @api.exception_handler(ReviewError)
 @api.exception_handler(PromotionError)
 def _conflict(request, error) -> HttpResponse:

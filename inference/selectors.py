@@ -35,6 +35,16 @@ def headline_evaluation(version: ModelVersion) -> Evaluation | None:
     return None
 
 
+def evaluations_of(version: ModelVersion) -> QuerySet[Evaluation]:
+    """All of them, the newest first, without their tables."""
+    return (
+        Evaluation.objects.filter(run=version.run_id)
+        .select_related("dataset")
+        .defer("confusion", "per_class", "calibration")
+        .order_by("-id")
+    )
+
+
 def promotions() -> QuerySet[Promotion]:
     """The whole history, newest first; the first row names the production model."""
     return Promotion.objects.select_related("model", "promoted_by").order_by("-id")

@@ -93,6 +93,13 @@ TABLE = [
         method="post",
         ok=_statuses(302),
     ),
+    Row(
+        "evaluation_new",
+        Capability.LAUNCH_RUNS,
+        method="post",
+        ok=_statuses(302),
+        data={"run": 0},
+    ),
     Row("evaluation", Capability.BROWSE, lambda w: {"pk": w.evaluation.pk}),
     Row(
         "evaluation_cell",
@@ -216,6 +223,7 @@ API: dict[tuple[str, str], tuple[Capability, frozenset[int]]] = {
     ("post", "/runs/{pk}/resume"): (Capability.MANAGE_RUNS, _statuses(409)),
     ("get", "/evaluations"): (Capability.BROWSE, _statuses(200)),
     ("get", "/evaluations/{pk}"): (Capability.BROWSE, _statuses(200)),
+    ("post", "/evaluations"): (Capability.LAUNCH_RUNS, _statuses(422)),
     ("post", "/predict"): (Capability.DRAW, _statuses(422)),
     ("get", "/models"): (Capability.BROWSE, _statuses(200)),
     ("get", "/models/{number}"): (Capability.BROWSE, _statuses(200)),

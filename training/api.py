@@ -1,7 +1,7 @@
 """REST: datasets, training runs, evaluations."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.http import Http404, HttpRequest
 from ninja import Query, Router, Schema, Status
@@ -14,7 +14,7 @@ from training import run_page, selectors
 from training.ml.hyperparameters import Hyperparameters, describe_errors
 from training.ml.recipes import DEFAULT_RECIPE, RECIPES
 from training.models import Dataset, Evaluation, TrainingRun
-from training.services import runs
+from training.services import evaluations, runs
 
 router = Router()
 
@@ -115,6 +115,14 @@ class EvaluationOut(Schema):
         return evaluation.dataset_id
 
 
+class EvaluationIn(Schema):
+    """Without `dataset`, the one that the run was trained on."""
+
+    run: int
+    dataset: int | None = None
+    split: Literal["train", "test"] = "test"
+
+
 class RunFilter(Schema):
     status: str | None = None
     owner: str | None = None
@@ -213,6 +221,22 @@ def resume_run(request: HttpRequest, pk: int):
 def list_evaluations(request: HttpRequest, run: int | None = None):
     found = Evaluation.objects.all()
     return found if run is None else found.filter(run_id=run)
+
+
+@router.post(
+    "/evaluations",
+    response={201: EvaluationOut},
+    auth=may(Capability.LAUNCH_RUNS),
+    tags=["evaluations"],
+)
+def create_evaluation(request: HttpRequest, body: EvaluationIn):
+    """Judge a run's model on a split of any dataset; what is there already is answered as it is.
+
+    One that failed is tried again. Ask for it until its status is `done`.
+    """
+    run = _run(body.run)
+    dataset = run.dataset if body.dataset is None else _dataset(body.dataset)
+    return Status(201, evaluations.request_evaluation(run, dataset, body.split, by=request.auth))
 
 
 @router.get(

@@ -13,6 +13,7 @@ from django.utils.safestring import mark_safe
 
 from digitsite.accounts.roles import Capability
 from training import run_charts, selectors
+from training.evaluate_form import EvaluateForm
 from training.ml.hyperparameters import Hyperparameters
 from training.ml.recipes import RECIPES
 from training.models import TrainingRun
@@ -66,6 +67,9 @@ def context(user, run: TrainingRun, newest: dict[str, Any] | None = None) -> dic
         "last": metrics[-1] if metrics else None,
         "events": events,
         "figures": run_charts.curves(metrics, run.epochs),
+        "evaluate_form": EvaluateForm(initial={"run": run})
+        if run.status == Status.SUCCEEDED and user.can(Capability.LAUNCH_RUNS)
+        else None,
         "evaluations": list(run.evaluations.select_related("dataset").order_by("id")),
         "model_version": getattr(run, "model_version", None) if run.is_final else None,
         "environment": _flat(run.environment),

@@ -28,6 +28,7 @@ urlpatterns = [
     path("runs/<int:pk>/events.tfevents", runs.run_tensorboard, name="run_tensorboard"),
     path("runs/<int:pk>/cancel/", runs.run_cancel, name="run_cancel"),
     path("runs/<int:pk>/resume/", runs.run_resume, name="run_resume"),
+    path("evaluations/new/", evaluations.evaluation_new, name="evaluation_new"),
     path("evaluations/<int:pk>/", evaluations.evaluation_detail, name="evaluation"),
     path(
         "evaluations/<int:pk>/<int:true>/<int:predicted>/",

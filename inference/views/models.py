@@ -12,6 +12,7 @@ from inference.downloads import download
 from inference.model_files import proof_rows, stored_files
 from inference.models import ModelVersion
 from inference.services.promotion import REASON_MAX, PromotionError, promote
+from training.evaluate_form import EvaluateForm
 
 
 @requires(Capability.BROWSE)
@@ -72,6 +73,8 @@ def _detail(version: ModelVersion) -> dict[str, object]:
         "version": version,
         "run": version.run,
         "evaluation": selectors.headline_evaluation(version),
+        "evaluations": selectors.evaluations_of(version),
+        "evaluate_form": EvaluateForm(initial={"run": version.run}),
         "files": stored_files(version),
         "proof": proof_rows(version),
         "proof_images": version.run.export_proof.get("images"),

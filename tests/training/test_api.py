@@ -86,3 +86,16 @@ def test_an_evaluation_is_told(caller):
     [evaluation] = body["items"]
     assert evaluation["accuracy"] == 1.0
     assert caller.get(f"/evaluations/{evaluation['id']}")[1]["confusion"][3][3] > 0
+
+
+def test_an_evaluation_on_another_dataset_is_asked_for(caller):
+    run, other = make_succeeded_run(), make_dataset(3)
+    status, body = caller.post("/evaluations", {"run": run.pk, "dataset": other.pk})
+    assert (status, body["status"], body["dataset"]) == (201, "pending", other.pk)
+    assert caller.post("/evaluations", {"run": run.pk, "dataset": other.pk})[1]["id"] == body["id"]
+
+
+def test_an_evaluation_of_what_has_no_model_is_a_conflict(caller):
+    status, body = caller.post("/evaluations", {"run": make_run().pk})
+    assert status == 409
+    assert "only a run that has succeeded" in body["error"]["message"]

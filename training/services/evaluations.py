@@ -10,10 +10,11 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
-from training import storage
+from digitsite.accounts.models import User
+from training import storage, wakeups
 from training.ml.calibration import at_temperature_one
 from training.ml.metrics import evaluate as measure
-from training.models import Evaluation, Misclassification, TrainingRun
+from training.models import Dataset, Evaluation, Misclassification, TrainingRun
 from training.services.datasets import load_digits
 from training.services.run_log import log_event
 
@@ -29,7 +30,47 @@ MEASURES = (
     "confusion",
     "per_class",
 )
+SPLITS = ("train", "test")
 Status = Evaluation.Status
+
+
+class EvaluationError(Exception):
+    """What was asked for cannot be judged; the message is one sentence for a person."""
+
+
+@transaction.atomic
+def request_evaluation(
+    run: TrainingRun, dataset: Dataset, split: str, *, by: User | None
+) -> Evaluation:
+    """The evaluation of a run's model on a split; a worker is asked for it if it is not done.
+
+    One that failed waits again. Its commit is the promise: the keeper repeats a wake-up that gets
+    lost. by: who asks, for the run's log; None for the system. Raises EvaluationError.
+    """
+    if run.status != TrainingRun.Status.SUCCEEDED:
+        raise EvaluationError(
+            f"Run {run.pk} is {run.get_status_display().lower()}; only a run that has succeeded "
+            "has a model to judge."
+        )
+    if split not in SPLITS:
+        raise EvaluationError(f"There is no split {split!r}; there are {' and '.join(SPLITS)}.")
+    if not getattr(dataset, f"{split}_count"):
+        raise EvaluationError(f"The {split} split of {dataset} has no images to judge on.")
+    evaluation, created = Evaluation.objects.get_or_create(run=run, dataset=dataset, split=split)
+    again = Evaluation.objects.filter(pk=evaluation.pk, status=Status.FAILED).update(
+        status=Status.PENDING, error="", finished_at=None
+    )
+    if created or again:
+        log_event(
+            run.pk,
+            run.fence,
+            f"{by or 'The system'} asked for an evaluation on {dataset}, {split} split.",
+        )
+    if again:
+        evaluation.refresh_from_db()
+    if evaluation.status == Status.PENDING:
+        transaction.on_commit(lambda: wakeups.wake_evaluator(evaluation.pk))
+    return evaluation
 
 
 def evaluate(evaluation_id: int) -> Evaluation:

@@ -1,18 +1,42 @@
 """Pages of evaluations: the figures with the mistakes, and the images of one matrix cell."""
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_GET
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
 
 from digitsite.accounts.access import requires
 from digitsite.accounts.roles import Capability
 from training import evaluation_page
+from training.evaluate_form import EvaluateForm
 from training.ml.digits import CLASSES
 from training.models import Evaluation
 from training.services.datasets import DatasetUnreadable
+from training.services.evaluations import EvaluationError, request_evaluation
 
 IMAGES_PER_PAGE = 60
+
+
+@require_POST
+@requires(Capability.LAUNCH_RUNS)
+def evaluation_new(request: HttpRequest) -> HttpResponse:
+    """Ask for an evaluation, then show it: it may be there already."""
+    form = EvaluateForm(request.POST)
+    if not form.is_valid():
+        run = form.cleaned_data.get("run")
+        for errors in form.errors.values():
+            messages.error(request, " ".join(errors))
+        return redirect("run", pk=run.pk) if run else redirect("runs")
+    asked = form.cleaned_data
+    try:
+        evaluation = request_evaluation(
+            asked["run"], asked["dataset"], asked["split"], by=request.user
+        )
+    except EvaluationError as error:
+        messages.error(request, str(error))
+        return redirect("run", pk=asked["run"].pk)
+    return redirect("evaluation", pk=evaluation.pk)
 
 
 @require_GET
@@ -22,6 +46,8 @@ def evaluation_detail(request: HttpRequest, pk: int) -> HttpResponse:
     shown = {
         "evaluation": evaluation,
         "model_version": getattr(evaluation.run, "model_version", None),
+        "learned_from": (evaluation.dataset_id, evaluation.split)
+        == (evaluation.run.dataset_id, "train"),
     }
     if evaluation.status == Evaluation.Status.DONE:
         mistakes = evaluation_page.mistakes(evaluation)

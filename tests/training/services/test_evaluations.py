@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from tests.factories import make_dataset, make_succeeded_run
+from tests.factories import make_dataset, make_run, make_succeeded_run, make_user
 from tests.training.ml.synthetic import synthetic_digits
-from training import storage
+from training import storage, wakeups
 from training.models import Evaluation, TrainingRun
 from training.services import evaluations
 from training.services.datasets import add_dataset
@@ -92,6 +92,52 @@ def test_another_data_set_may_judge_the_same_run(mislabelled):
 
     assert evaluations.evaluate(other.pk).count == 256
     assert run.evaluations.count() == 2
+
+
+def test_an_evaluation_is_asked_for_once_and_a_worker_woken_after_the_commit(
+    mislabelled, monkeypatch, django_capture_on_commit_callbacks
+):
+    woken = []
+    monkeypatch.setattr(wakeups, "wake_evaluator", woken.append)
+    run, rosa = make_succeeded_run(), make_user(username="rosa")
+    with django_capture_on_commit_callbacks(execute=True):
+        first = evaluations.request_evaluation(run, mislabelled[1], "train", by=rosa)
+        assert woken == []
+    with django_capture_on_commit_callbacks(execute=True):
+        again = evaluations.request_evaluation(run, mislabelled[1], "train", by=rosa)
+
+    assert first == again
+    assert woken == [first.pk, first.pk]
+    assert (
+        run.events.filter(message__startswith="rosa asked for an evaluation on Wrong").count() == 1
+    )
+
+
+def test_one_that_failed_waits_again_and_one_that_is_done_stays(
+    monkeypatch, django_capture_on_commit_callbacks
+):
+    woken = []
+    monkeypatch.setattr(wakeups, "wake_evaluator", woken.append)
+    run = make_succeeded_run(evaluated=True)
+    with django_capture_on_commit_callbacks(execute=True):
+        done = evaluations.request_evaluation(run, run.dataset, "test", by=None)
+    assert (done.status, woken) == ("done", [])
+    Evaluation.objects.update(status="failed", error="e")
+    with django_capture_on_commit_callbacks(execute=True):
+        again = evaluations.request_evaluation(run, run.dataset, "test", by=None)
+
+    assert (again.status, again.error, woken) == ("pending", "", [again.pk])
+
+
+def test_what_cannot_be_judged_is_refused_with_the_reason():
+    run = make_succeeded_run()
+    with pytest.raises(evaluations.EvaluationError, match="no split 'holdout'"):
+        evaluations.request_evaluation(run, run.dataset, "holdout", by=None)
+    run.dataset.test_count = 0
+    with pytest.raises(evaluations.EvaluationError, match="no images"):
+        evaluations.request_evaluation(run, run.dataset, "test", by=None)
+    with pytest.raises(evaluations.EvaluationError, match="only a run that has succeeded"):
+        evaluations.request_evaluation(make_run(), run.dataset, "test", by=None)
 
 
 def test_a_model_file_that_was_changed_is_not_used():

@@ -7,7 +7,7 @@ from django.core.files.storage import default_storage
 from django.urls import reverse
 
 from digitsite.accounts.roles import Role
-from tests.factories import make_succeeded_run, make_user
+from tests.factories import make_dataset, make_succeeded_run, make_user
 from training import evaluation_page
 from training.models import Evaluation, Misclassification
 from training.services.datasets import load_digits
@@ -159,5 +159,38 @@ def test_a_failed_evaluation_says_why_and_what_to_do(client):
     Evaluation.objects.update(status="failed", error="The model file is gone.")
     page = page_of(client, evaluation).content.decode()
     assert "The model file is gone." in page
-    assert "manage.py evaluate" in page
+    assert "A researcher may try again." in page
+    client.force_login(make_user(Role.RESEARCHER))
+    assert f'value="{evaluation.dataset_id}/test"' in page_of(client, evaluation).content.decode()
     assert "hx-trigger" not in page
+
+
+def test_any_dataset_may_be_chosen_to_evaluate_a_run_on(client):
+    client.force_login(make_user(Role.RESEARCHER))
+    run = make_succeeded_run()
+    other = make_dataset(3, name="Others")
+    page = client.get(reverse("run", args=[run.pk])).content.decode()
+    assert f'value="{other.pk}/train"' in page
+    answer = client.post(reverse("evaluation_new"), {"run": run.pk, "on": f"{other.pk}/train"})
+    evaluation = run.evaluations.get(dataset=other)
+    assert (evaluation.split, evaluation.status) == ("train", "pending")
+    assert answer["Location"] == reverse("evaluation", args=[evaluation.pk])
+
+
+def test_a_split_there_is_not_is_refused_on_the_runs_page(client):
+    client.force_login(make_user(Role.RESEARCHER))
+    run = make_succeeded_run()
+    answer = client.post(reverse("evaluation_new"), {"run": run.pk, "on": "0/x"}, follow=True)
+    assert "There is no such split of a dataset." in answer.content.decode()
+    assert run.evaluations.count() == 1
+
+
+def test_a_drawer_is_not_offered_to_evaluate(client, judged):
+    page = client.get(reverse("run", args=[judged.run_id])).content.decode()
+    assert "Evaluate on" not in page
+
+
+def test_the_page_says_when_the_model_learned_from_the_images(client, judged):
+    assert "images it never learned from" in page_of(client, judged).content.decode()
+    Evaluation.objects.update(split="train")
+    assert "images it learned from" in page_of(client, judged).content.decode()
