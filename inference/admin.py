@@ -94,7 +94,7 @@ class DrawingAdmin(VerdictActions, admin.ModelAdmin):
     list_display = (
         "thumbnail",
         "id",
-        "author",
+        "drawn_by",
         "label",
         "predicted_label",
         "confidence_percent",
@@ -110,16 +110,18 @@ class DrawingAdmin(VerdictActions, admin.ModelAdmin):
         DigitFilter.of("label"),
         DigitFilter.of("predicted_label"),
         "origin",
+        "device",
         "fold",
         ("model", admin.RelatedOnlyFieldListFilter),
     )
-    list_select_related = ("author", "model")
-    search_fields = ("=id", "author__username")
+    list_select_related = ("author", "share_link", "model")
+    search_fields = ("=id", "author__username", "share_link__label")
     fields = (
         ("large", "thumbnail"),
         ("label", "predicted_label", "confidence", "margin"),
         ("status", "settled_label"),
-        ("author", "created_at", "origin", "fold"),
+        ("author", "share_link", "created_at"),
+        ("origin", "device", "fold"),
         ("model", "contract_id", "latency_ms"),
         "probabilities",
     )
@@ -135,6 +137,10 @@ class DrawingAdmin(VerdictActions, admin.ModelAdmin):
 
     def view_on_site(self, obj) -> str:
         return reverse("drawing", args=[obj.pk])
+
+    @admin.display(ordering="author__username")
+    def drawn_by(self, drawing: Drawing) -> str:
+        return drawing.drawn_by
 
     @admin.display(description="Image", ordering="id")
     def thumbnail(self, drawing: Drawing) -> SafeString:

@@ -102,8 +102,10 @@ class DrawingIn(Schema):
 
 class DrawingOut(Schema):
     id: int
-    author: str
+    author: str | None
+    share_link: int | None
     origin: str
+    device: str
     label: int
     predicted_label: int
     confidence: float
@@ -116,8 +118,12 @@ class DrawingOut(Schema):
     strokes: list
 
     @staticmethod
-    def resolve_author(drawing: Drawing) -> str:
-        return drawing.author.get_username()
+    def resolve_author(drawing: Drawing) -> str | None:
+        return drawing.author and drawing.author.get_username()
+
+    @staticmethod
+    def resolve_share_link(drawing: Drawing) -> int | None:
+        return drawing.share_link_id
 
     @staticmethod
     def resolve_model(drawing: Drawing) -> str:
@@ -169,7 +175,7 @@ def promote_model(request: HttpRequest, number: int, body: PromoteIn):
 @paginate(LimitOffsetPagination)
 def list_drawings(request: HttpRequest, status: str | None = None):
     """One's own, newest first; reviewers get everybody's."""
-    found = Drawing.objects.select_related("author", "model")
+    found = selectors.drawings_with_authors()
     if not request.auth.can(Capability.REVIEW):
         found = found.filter(author=request.auth)
     if status is None:
@@ -185,18 +191,20 @@ def create_drawing(request: HttpRequest, body: DrawingIn):
     submissions.take(request.auth.pk)
     picture = body.picture and predict_request.base64_bytes(body.picture, "picture")
     drawing = submit_drawing(
-        author=request.auth, label=body.label, strokes=body.strokes, picture=picture
+        author=request.auth,
+        label=body.label,
+        strokes=body.strokes,
+        picture=picture,
+        device=Drawing.Device.PROGRAM,
     )
     return Status(201, drawing)
 
 
 @router.get("/drawings/{int:pk}", response=DrawingOut, auth=may(Capability.DRAW), tags=["drawings"])
 def get_drawing(request: HttpRequest, pk: int):
-    drawing = Drawing.objects.select_related("author", "model").filter(pk=pk).first()
+    drawing = selectors.drawings_with_authors().filter(pk=pk).first()
     # Somebody else's drawing is not told from one that does not exist.
-    if drawing is None or (
-        drawing.author_id != request.auth.pk and not request.auth.can(Capability.REVIEW)
-    ):
+    if drawing is None or not selectors.may_see(request.auth, drawing):
         raise Http404(f"You have no drawing {pk}.")
     return drawing
 

@@ -5,6 +5,7 @@ from django.db.models import Case, Count, Prefetch, Q, QuerySet, Sum, When
 from django.utils import timezone
 
 from digitsite.accounts.models import User
+from digitsite.accounts.roles import Capability
 from inference.models import Drawing, ModelVersion, Promotion, Review, ReviewHold
 from training.models import Evaluation
 
@@ -59,6 +60,20 @@ def drawings_of(author: User) -> QuerySet[Drawing]:
     )
 
 
+def drawings_with_authors() -> QuerySet[Drawing]:
+    """With what a page says about each: the author or the share link, and the model."""
+    return Drawing.objects.select_related("author", "share_link", "model")
+
+
+def may_see(user: User, drawing: Drawing) -> bool:
+    """One's own drawings and those drawn by one's share links; for reviewers everybody's."""
+    if drawing.author_id is not None:
+        own = drawing.author_id == user.pk
+    else:
+        own = drawing.share_link.owner_id == user.pk
+    return own or user.can(Capability.REVIEW)
+
+
 def tally(drawings: QuerySet[Drawing]) -> dict[str, int]:
     """Counts over drawings: all, those the model read as their author says, those that wait."""
     return drawings.aggregate(
@@ -84,7 +99,7 @@ def next_for(reviewer: User) -> Drawing | None:
     """The first of the reviewer's queue that no other reviewer is looking at."""
     elsewhere = ReviewHold.objects.filter(until__gt=timezone.now()).exclude(reviewer=reviewer)
     free = review_queue(reviewer).exclude(pk__in=elsewhere.values("drawing"))
-    return free.select_related("author", "model").first()
+    return free.select_related("author", "share_link", "model").first()
 
 
 def count_left(reviewer: User) -> int:

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from inference.models.model_version import ModelVersion
+from inference.models.share_link import ShareLink
 from training.models import Misclassification
 
 
@@ -23,14 +24,33 @@ class Drawing(models.Model):
         PEN = "pen", "Drawn"
         UPLOAD = "upload", "Uploaded"
 
+    class Device(models.TextChoices):
+        MOUSE = "mouse", "Mouse"
+        TOUCH = "touch", "Finger"
+        PEN = "pen", "Pen"
+        UPLOAD = "upload", "Uploaded picture"
+        PROGRAM = "program", "Program"
+        UNKNOWN = "unknown", "Unknown"
+
     class Fold(models.TextChoices):
         POOL = "pool", "Pool (training)"
         HOLDOUT = "holdout", "Holdout (judging only)"
 
     author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="drawings"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="drawings",
+        help_text="Empty when somebody without an account drew it, through the share link",
+    )
+    share_link = models.ForeignKey(
+        ShareLink, on_delete=models.PROTECT, null=True, blank=True, related_name="drawings"
     )
     origin = models.CharField(max_length=6, choices=Origin, default=Origin.PEN)
+    device = models.CharField(
+        max_length=7, choices=Device, default=Device.UNKNOWN, help_text="What it was drawn with"
+    )
     strokes = models.JSONField(
         default=list, blank=True, help_text="[[[x, y, milliseconds], ...], ...], 0..1, y down"
     )
@@ -73,9 +93,22 @@ class Drawing(models.Model):
             ),
             models.Index(fields=("author", "-id"), name="drawing_by_author"),
         )
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(author__isnull=False) ^ models.Q(share_link__isnull=False),
+                name="drawing_has_author_or_share_link",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"Drawing {self.pk}: {self.label}, read as {self.predicted_label}"
+
+    @property
+    def drawn_by(self) -> str:
+        """Who drew it, for people: a name, or the link that a visitor came by."""
+        if self.author is not None:
+            return self.author.get_username()
+        return f"visitor of “{self.share_link.label}”"
 
     @staticmethod
     def margin_of(probabilities: Sequence[float]) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 
 from digitsite.accounts.models import User
 from digitsite.accounts.rate import Rate
-from inference.models import Drawing
+from inference.models import Drawing, ShareLink
 from inference.predictor import Prediction, predictor
 from training.ml.preprocess import CONTRACT_ID, DrawingError, picture_to_image, strokes_to_image
 
@@ -24,31 +24,43 @@ Strokes = Sequence[Sequence[Sequence[float]]]
 
 def submit_drawing(
     *,
-    author: User,
+    author: User | ShareLink,
     label: int,
     strokes: Strokes | None = None,
     picture: bytes | None = None,
+    device: str = Drawing.Device.UNKNOWN,
 ) -> Drawing:
     """Read the drawing once more, with the model of this moment, and store all of it.
 
-    Either `strokes` ([[x, y] or [x, y, milliseconds], ...] each, 0..1, y down) or `picture` (a PNG
-    or JPEG file) is given; `label` is what its author says it is, 0..9.
+    `author` is a person, or the share link by which somebody without an account came. Either
+    `strokes` ([[x, y] or [x, y, milliseconds], ...] each, 0..1, y down) or `picture` (a PNG or JPEG
+    file) is given; `label` is what its author says it is, 0..9; `device` is a Drawing.Device.
     Raises DrawingError (with a stable `code`) and NoProductionModel.
     """
+    if device not in Drawing.Device.values:
+        known = ", ".join(Drawing.Device.values)
+        raise DrawingError("device", f"The device is one of {known}, got {str(device)[:40]!r}.")
     if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label <= 9:
         raise DrawingError("label", f"The label is a digit from 0 to 9, got {label!r}.")
     if (strokes is None) == (picture is None):
         raise DrawingError("malformed", "Give either strokes or a picture.")
     image = strokes_to_image(strokes) if picture is None else picture_to_image(picture)
     prediction = predictor.predict_images(image[None])
-    return _store(author, label, strokes, image, prediction)
+    return _store(author, label, strokes, image, prediction, device)
 
 
 def _store(
-    author: User, label: int, strokes: Strokes | None, image: np.ndarray, prediction: Prediction
+    author: User | ShareLink,
+    label: int,
+    strokes: Strokes | None,
+    image: np.ndarray,
+    prediction: Prediction,
+    device: str,
 ) -> Drawing:
     return Drawing.objects.create(
-        author=author,
+        author=author if isinstance(author, User) else None,
+        share_link=author if isinstance(author, ShareLink) else None,
+        device=device,
         origin=Drawing.Origin.UPLOAD if strokes is None else Drawing.Origin.PEN,
         strokes=_rounded(strokes or []),
         image=image.tobytes(),
@@ -64,9 +76,11 @@ def _store(
     )
 
 
-def fold_of(author: User) -> str:
-    """Pool or holdout: the same for a person for ever, so that no hand is on both sides."""
-    digest = hashlib.sha256(f"digitsite fold 1: {author.pk}".encode()).digest()
+def fold_of(author: User | ShareLink) -> str:
+    """Pool or holdout: the same for a person for ever, so that no hand is on both sides. Nobody
+    knows who drew by a share link, so all of its drawings go to one side."""
+    who = f"link {author.pk}" if isinstance(author, ShareLink) else str(author.pk)
+    digest = hashlib.sha256(f"digitsite fold 1: {who}".encode()).digest()
     drawn = int.from_bytes(digest[:8], "big")
     return Drawing.Fold.HOLDOUT if drawn % HOLDOUT_ONE_IN == 0 else Drawing.Fold.POOL
 

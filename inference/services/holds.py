@@ -21,7 +21,7 @@ def take_next(reviewer: User, *, preferred: int | None = None) -> Drawing | None
     undo). A reviewer holds one drawing at a time. None when nothing waits that others do not hold.
     """
     if preferred is not None:
-        queue = review_queue(reviewer).select_related("author", "model")
+        queue = review_queue(reviewer).select_related("author", "share_link", "model")
         drawing = queue.filter(pk=preferred).first()
         if drawing is not None:
             _hold(reviewer, drawing)

@@ -116,11 +116,17 @@ async def submit_picture(picture: str, label: int, request: gr.Request) -> dict:
     return await _submit(request, label, picture=_decode(picture))
 
 
+DEVICE_HEADER = "x-digitsite-device"
+"""The studio's page says here what a drawing was made with; programs send no such header."""
+
+
 async def _submit(request: gr.Request, label: int, **drawn) -> dict:
+    device = request.headers.get(DEVICE_HEADER, Drawing.Device.PROGRAM)
+
     def store() -> Drawing:
         author = User.objects.get(username=request.username)
         submissions.take(author.pk)
-        return submit_drawing(author=author, label=label, **drawn)
+        return submit_drawing(author=author, label=label, device=device, **drawn)
 
     drawing = await in_database_thread(store)
     return {

@@ -67,8 +67,7 @@ def drawing_image(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _visible(request: HttpRequest, pk: int) -> Drawing:
-    """One's own drawings, and for reviewers everybody's."""
-    subject = get_object_or_404(Drawing.objects.select_related("author", "model"), pk=pk)
-    if subject.author_id != request.user.pk and not request.user.can(Capability.REVIEW):
+    subject = get_object_or_404(selectors.drawings_with_authors(), pk=pk)
+    if not selectors.may_see(request.user, subject):
         raise PermissionDenied("This drawing belongs to somebody else.")
     return subject

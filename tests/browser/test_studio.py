@@ -149,6 +149,7 @@ def test_a_digit_is_read_while_it_is_drawn_and_handed_in(open_studio, ada, produ
 
     drawing = Drawing.objects.get()
     assert (drawing.author, drawing.label, drawing.predicted_label) == (ada, 7, 6)
+    assert drawing.device == "mouse"
     assert list(drawing.image) == seen
     (stroke,) = drawing.strokes
     assert np.allclose([stroke[0][:2], stroke[-1][:2]], [SEVEN[0], SEVEN[-1]], atol=0.01)
@@ -258,8 +259,10 @@ def test_a_pens_pressure_is_kept(open_studio):
     studio.get_by_role("radio", name="7").check()
     part(studio, "send").click()
     expect(part(studio, "notice")).to_contain_text("Saved.")
-    (stroke,) = Drawing.objects.get().strokes
+    drawing = Drawing.objects.get()
+    (stroke,) = drawing.strokes
     assert [point[3] for point in stroke] == [0.25, 0.75, 0.5]
+    assert drawing.device == "pen"
 
 
 def test_undo_redo_and_clear_by_button(open_studio):

@@ -1,10 +1,14 @@
 """Rows of this app for tests."""
 
+import secrets
+from datetime import timedelta
+
 from asgiref.sync import async_to_sync
+from django.utils import timezone
 
 from digitsite.accounts.models import User
 from digitsite.accounts.roles import Role
-from inference.models import Drawing, ModelVersion
+from inference.models import Drawing, ModelVersion, ShareLink
 from tests.factories import make_succeeded_run, make_user
 from training.models import Evaluation, Misclassification
 
@@ -23,12 +27,15 @@ def make_drawing(
     author: User | None = None,
     model: ModelVersion | None = None,
     margin: float = 0.8,
+    share_link: ShareLink | None = None,
     **fields,
 ) -> Drawing:
-    """A drawing that waits for review. Without `model`, the first registered one is taken."""
+    """A drawing that waits for review. Without `model`, the first registered one is taken; without
+    `share_link`, it is of `author` or of somebody new."""
     rest = (1 - margin) / 10
     values = {
-        "author": author or make_user(Role.DRAWER),
+        "author": None if share_link else author or make_user(Role.DRAWER),
+        "share_link": share_link,
         "model": model or ModelVersion.objects.first() or make_version(),
         "strokes": DIAGONAL,
         "image": bytes(range(256)) * 3 + bytes(16),
@@ -42,6 +49,18 @@ def make_drawing(
         "fold": Drawing.Fold.POOL,
     }
     return Drawing.objects.create(**values | fields)
+
+
+def make_share_link(owner: User | None = None, **fields) -> ShareLink:
+    """A live link whose token nobody knows."""
+    values = {
+        "owner": owner or make_user(Role.RESEARCHER),
+        "label": "Class 4b",
+        "digest": secrets.token_hex(32),
+        "hint": "abcd",
+        "expires_at": timezone.now() + timedelta(days=1),
+    }
+    return ShareLink.objects.create(**values | fields)
 
 
 def make_misclassification(evaluation: Evaluation | None = None, index: int = 0, **fields):

@@ -12,7 +12,7 @@ from inference.predictor import predictor
 from inference.services.promotion import promote
 from tests.api_calls import Caller
 from tests.factories import make_user
-from tests.inference.rows import DIAGONAL, make_drawing, make_version, streamed
+from tests.inference.rows import DIAGONAL, make_drawing, make_share_link, make_version, streamed
 from tests.training.ml.synthetic import synthetic_digits
 
 # The predictor asks the database in threads of its own.
@@ -133,6 +133,7 @@ def test_a_drawing_is_stored_and_told(model, caller):
     status, body = caller.post("/drawings", {"label": 3, "strokes": DIAGONAL})
     assert status == 201, body
     assert (body["label"], body["status"], body["model"]) == (3, "pending", "v1")
+    assert (body["device"], body["share_link"]) == ("program", None)
     assert caller.get(f"/drawings/{body['id']}")[1] == body
     assert caller.post("/drawings", {"label": 11, "strokes": DIAGONAL})[0] == 422
     assert Drawing.objects.count() == 1
@@ -142,6 +143,14 @@ def test_drawings_of_others_do_not_exist_for_a_drawer(model, caller):
     drawing = make_drawing(model=model)
     assert caller.get(f"/drawings/{drawing.pk}")[0] == 404
     assert caller.get("/drawings")[1]["count"] == 0
+
+
+def test_a_visitors_drawing_is_told_to_the_owner_of_the_link(model):
+    link = make_share_link()
+    drawing = make_drawing(model=model, share_link=link)
+    status, body = Caller(link.owner).get(f"/drawings/{drawing.pk}")
+    assert (status, body["author"], body["share_link"]) == (200, None, link.pk)
+    assert Caller(make_user(Role.DRAWER)).get(f"/drawings/{drawing.pk}")[0] == 404
 
 
 def test_a_reviewer_settles_a_drawing(model):

@@ -162,6 +162,24 @@ def test_submit_stores_under_the_name_of_who_is_signed_in(production, site, ada)
     assert saved["drawing"] == drawing.pk
 
 
+def test_the_page_says_with_what_it_was_drawn_and_programs_are_told_from_it(production, site):
+    def submitted(name, *data, **headers):
+        path = f"/studio/gradio_api/run/{name}"
+        assert site.post(path, json={"data": list(data)}, headers=headers).status_code == 200
+        return Drawing.objects.latest("id").device
+
+    assert submitted("submit", STROKES, 7, **{"X-Digitsite-Device": "touch"}) == "touch"
+    assert submitted("submit_picture", picture(), 1, **{"X-Digitsite-Device": "upload"}) == "upload"
+    assert submitted("submit", STROKES, 7) == "program"
+
+
+def test_a_made_up_device_is_refused(production, site):
+    body, headers = {"data": [STROKES, 7]}, {"X-Digitsite-Device": "<script>"}
+    error = site.post("/studio/gradio_api/run/submit", json=body, headers=headers).json()
+    assert error["title"] == "device"
+    assert not Drawing.objects.exists()
+
+
 def test_an_identity_given_by_the_client_is_ignored(production, site, ada):
     make_user(Role.DRAWER, "eve")
     body = {"data": [STROKES, 7], "username": "eve", "session_hash": "eve", "request": {}}

@@ -4,16 +4,17 @@ import io
 
 import numpy as np
 import pytest
+from django.db import IntegrityError, transaction
 from PIL import Image
 
 from digitsite.accounts.models import User
 from digitsite.accounts.roles import Role
-from inference.models import Drawing
+from inference.models import Drawing, ShareLink
 from inference.predictor import NoProductionModel
 from inference.services.drawings import fold_of, submit_drawing
 from inference.services.promotion import promote
 from tests.factories import make_user
-from tests.inference.rows import make_version
+from tests.inference.rows import make_share_link, make_version
 from training.ml.preprocess import CONTRACT_ID, DrawingError, strokes_to_image
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +50,21 @@ def test_a_drawing_keeps_what_the_model_saw_and_said(ada, production):
     assert drawing.predicted_label == np.argmax(drawing.probabilities)
     assert drawing.confidence == pytest.approx(max(drawing.probabilities), abs=1e-5)
     assert drawing.latency_ms > 0
-    assert drawing.origin == Drawing.Origin.PEN
+    assert (drawing.origin, drawing.device) == (Drawing.Origin.PEN, Drawing.Device.UNKNOWN)
+
+
+@pytest.mark.parametrize("device", Drawing.Device.values)
+def test_what_it_was_drawn_with_is_kept(ada, production, device):
+    drawing = submit_drawing(author=ada, label=7, strokes=STROKES, device=device)
+    assert Drawing.objects.get(pk=drawing.pk).device == device
+
+
+@pytest.mark.parametrize("device", ["", "Mouse", "stylus", None, 7])
+def test_a_device_that_is_none_is_refused(ada, production, device):
+    with pytest.raises(DrawingError, match="The device is one of mouse, touch") as refusal:
+        submit_drawing(author=ada, label=7, strokes=STROKES, device=device)
+    assert refusal.value.code == "device"
+    assert not Drawing.objects.exists()
 
 
 def test_a_picture_keeps_its_image_and_no_strokes(ada, production):
@@ -96,6 +111,30 @@ def test_without_a_model_nothing_is_stored(ada):
 def test_all_drawings_of_a_person_are_in_one_fold(ada, production):
     folds = {submit_drawing(author=ada, label=n, strokes=STROKES).fold for n in range(4)}
     assert folds == {fold_of(ada)}
+
+
+def test_a_visitors_drawing_belongs_to_the_link_and_to_nobody(production):
+    link = make_share_link()
+    drawing = submit_drawing(author=link, label=1, strokes=STROKES)
+    drawing.refresh_from_db()
+    assert (drawing.author, drawing.share_link) == (None, link)
+    assert drawing.drawn_by == "visitor of “Class 4b”"
+
+
+def test_a_drawing_has_an_author_or_a_share_link_and_never_both(ada, production):
+    drawing = submit_drawing(author=ada, label=1, strokes=STROKES)
+    for values in ({"author": None}, {"share_link": make_share_link()}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Drawing.objects.filter(pk=drawing.pk).update(**values)
+
+
+def test_all_drawings_of_a_link_are_in_one_fold_whoever_owns_it(production):
+    link = make_share_link()
+    folds = {submit_drawing(author=link, label=n, strokes=STROKES).fold for n in range(4)}
+    assert folds == {fold_of(link)}
+    several = [fold_of(ShareLink(pk=number)) for number in range(1, 301)]
+    assert 0.25 < several.count(Drawing.Fold.HOLDOUT) / 300 < 0.42
+    assert several != [fold_of(User(pk=number)) for number in range(1, 301)]
 
 
 def test_about_one_person_in_three_is_kept_for_judging():

@@ -11,7 +11,7 @@ from digitsite.accounts.roles import Role
 from inference.drawing_pictures import SIDE, digit_png, stroke_paths
 from inference.services.reviews import record_verdict
 from tests.factories import make_user
-from tests.inference.rows import make_drawing
+from tests.inference.rows import make_drawing, make_share_link
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +87,18 @@ def test_a_first_opinion_stays_hidden_until_the_second_is_given(client, dora, se
     assert "rosa" not in client.get(url).content.decode()
     record_verdict(drawing, reviewer=make_user(Role.REVIEWER, "ruth"), verdict="reject")
     assert "rosa" in client.get(url).content.decode()
+
+
+@pytest.mark.parametrize("name", ["drawing", "drawing_image"])
+def test_a_visitors_drawing_is_for_the_owner_of_the_link_and_for_reviewers(client, dora, name):
+    drawing = make_drawing(share_link=make_share_link(dora))
+    url = reverse(name, args=[drawing.pk])
+    assert client.get(url).status_code == 200
+    for role, status in ((Role.DRAWER, 403), (Role.REVIEWER, 200)):
+        client.force_login(make_user(role))
+        assert client.get(url).status_code == status
+    page = client.get(reverse("drawing", args=[drawing.pk])).content.decode()
+    assert "Drawn by a visitor of “Class 4b”" in page
 
 
 @pytest.mark.parametrize("name", ["drawing", "drawing_image"])

@@ -7,7 +7,7 @@ from digitsite.accounts.roles import Role
 from inference.models import Drawing, Review
 from inference.services.holds import take_next
 from tests.factories import make_user
-from tests.inference.rows import make_drawing
+from tests.inference.rows import make_drawing, make_share_link
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -39,6 +39,16 @@ def test_the_page_shows_drawing_label_answer_and_count(client, rosa):
     assert '<path d="M' in page
     for key in ("Enter", "a", "x", "u", *map(str, range(10))):
         assert f'data-key="{key}"' in page
+
+
+def test_a_visitors_drawing_is_reviewed_like_any_other(client, rosa, settings):
+    settings.REVIEWS_REQUIRED = 2
+    drawing = make_drawing(share_link=make_share_link(rosa))
+    page = client.get(reverse("review"))
+    assert page.context["left"] == 1
+    assert "Visitor of “Class 4b” says" in page.content.decode()
+    judge(client, drawing, "confirm")
+    assert Review.objects.get().drawing == drawing
 
 
 @pytest.mark.parametrize(

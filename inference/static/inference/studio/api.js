@@ -10,13 +10,17 @@ export class ApiError extends Error {
 
 const PATIENCE_MS = 15000;
 
-export async function call(name, data, signal) {
+// `device` goes with what is submitted: what it was drawn with.
+export async function call(name, data, { signal, device } = {}) {
   const patience = AbortSignal.timeout(PATIENCE_MS);
   let response;
   try {
     response = await fetch("gradio_api/run/" + name, {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
+      headers: {
+        "Content-Type": "application/json",
+        ...(device && { "X-Digitsite-Device": device }),
+      },
       body: JSON.stringify({ data }),
       signal: signal ? AbortSignal.any([signal, patience]) : patience,
     });

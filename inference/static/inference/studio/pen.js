@@ -4,8 +4,8 @@
 const CLOSE = 0.0025; // of the sheet: nearer points than this say nothing new
 const PALM_MS = 1000; // after a pen was near, fingers are palms for this long
 const WIDTH = 0.05; // of the sheet; for the eye only, the model has a pen of its own
-
 const FAINT = 0.16;
+const DEVICES = ["mouse", "touch", "pen"];
 
 export class Sheet {
   // `onChange(hasOtherInk)` is called for each change; false when only the pen was lifted.
@@ -23,6 +23,7 @@ export class Sheet {
     this.history = [];
     this.shown = null; // in a replay: how many points are inked, the others are faint
     this.boxes = []; // around the digits found, [left, top, right, bottom] in 0..1
+    this.devices = new WeakMap(); // stroke -> "mouse", "touch" or "pen"
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
@@ -45,6 +46,13 @@ export class Sheet {
 
   get canRedo() {
     return this.undone.length > 0;
+  }
+
+  // What the whole drawing was made with; "unknown" if strokes differ or the browser does not say.
+  get device() {
+    const used = new Set(this.strokes.map((stroke) => this.devices.get(stroke)));
+    const [device] = used;
+    return used.size === 1 && DEVICES.includes(device) ? device : "unknown";
   }
 
   undo() {
@@ -112,6 +120,7 @@ export class Sheet {
     this.history.push(this.strokes);
     this.undone = [];
     this.current = [this.#point(event)];
+    this.devices.set(this.current, event.pointerType);
     this.strokes = [...this.strokes, this.current];
     this.#changed();
   }

@@ -32,7 +32,7 @@ export function start({ element, props, trigger }) {
   let noticeTimer = null;
 
   const live = new LiveReading({
-    ask: ({ name, data }, signal) => call(name, data, signal),
+    ask: ({ name, data }, signal) => call(name, data, { signal }),
     show: (found) => {
       answer = found;
       isNewest = live.waiting === null;
@@ -139,7 +139,9 @@ export function start({ element, props, trigger }) {
     refresh();
     const drawn = mode === "draw" ? sheet.strokes : upload.picture;
     try {
-      const saved = await call(mode === "draw" ? "submit" : "submit_picture", [drawn, labels.value]);
+      const device = mode === "draw" ? sheet.device : "upload";
+      const name = mode === "draw" ? "submit" : "submit_picture";
+      const saved = await call(name, [drawn, labels.value], { device });
       celebrate(saved);
       labels.value = null;
       if (mode === "draw") sheet.forget();

@@ -12,7 +12,7 @@ export class Why {
     this.part = part;
     this.image = null;
     this.live = new LiveReading({
-      ask: (image, signal) => call("explain", [image], signal),
+      ask: (image, signal) => call("explain", [image], { signal }),
       show: (found) => this.#show(found),
       fail,
       pause: PAUSE_MS,
