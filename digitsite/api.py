@@ -17,6 +17,8 @@ from inference.api import router as inference_router
 from inference.predictor import ModelUnavailable, NoProductionModel
 from inference.services.promotion import PromotionError
 from inference.services.reviews import ReviewError
+from inference.services.snapshots import SnapshotError
+from inference.snapshot_api import router as snapshot_router
 from training.api import router as training_router
 from training.ml.preprocess import DrawingError
 from training.services.evaluations import EvaluationError
@@ -35,6 +37,7 @@ api = NinjaAPI(
 )
 api.add_router("", training_router)
 api.add_router("", inference_router)
+api.add_router("", snapshot_router)
 
 
 def _refuse(request: HttpRequest, status: int, code: str, message: str, **details) -> HttpResponse:
@@ -99,6 +102,7 @@ def _model_unavailable(request, error) -> HttpResponse:
 @api.exception_handler(EvaluationError)
 @api.exception_handler(ReviewError)
 @api.exception_handler(PromotionError)
+@api.exception_handler(SnapshotError)
 def _conflict(request, error) -> HttpResponse:
     return _refuse(request, 409, "conflict", str(error))
 

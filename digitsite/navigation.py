@@ -29,7 +29,13 @@ SECTIONS: tuple[tuple[str, tuple[Link, ...]], ...] = (
     (
         "Learning",
         (
-            Link("Datasets", "datasets", "datasets", Capability.BROWSE, ("dataset",)),
+            Link(
+                "Datasets",
+                "datasets",
+                "datasets",
+                Capability.BROWSE,
+                ("dataset", "snapshot", "snapshot_new"),
+            ),
             Link(
                 "Runs",
                 "runs",

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from inference.views import draw, drawings, models, review
+from inference.views import draw, drawings, models, review, snapshots
 
 urlpatterns = [
     path("draw/", draw.draw, name="draw"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("drawings/", drawings.my_drawings, name="my_drawings"),
     path("drawings/<int:pk>/", drawings.drawing, name="drawing"),
     path("drawings/<int:pk>.png", drawings.drawing_image, name="drawing_image"),
+    path("snapshots/new/", snapshots.snapshot_new, name="snapshot_new"),
+    path("snapshots/<int:pk>/", snapshots.snapshot, name="snapshot"),
     path("review/", review.review, name="review"),
     path("review/verdict/", review.review_verdict, name="review_verdict"),
     path("review/undo/", review.review_undo, name="review_undo"),

@@ -19,6 +19,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from digitsite.accounts.roles import Capability, Role
 from digitsite.accounts.tokens import create_token
 from digitsite.api import api
+from inference.models import Snapshot
 from tests.factories import make_run, make_user
 from tests.inference.gradio_routes import gradio_routes
 from tests.inference.rows import make_drawing, make_misclassification, make_version
@@ -122,6 +123,9 @@ TABLE = [
     Row("drawing", Capability.REVIEW, lambda w: {"pk": w.drawing.pk}),
     Row("drawing_image", Capability.REVIEW, lambda w: {"pk": w.drawing.pk}),
     Row("drawing", Capability.DRAW, lambda w: {"pk": w.own_drawing.pk}),
+    Row("snapshot_new", Capability.LAUNCH_RUNS),
+    Row("snapshot_new", Capability.LAUNCH_RUNS, method="post", ok=_statuses(422)),
+    Row("snapshot", Capability.LAUNCH_RUNS, lambda w: {"pk": w.snapshot.pk}),
     Row("review", Capability.REVIEW),
     Row("review_verdict", Capability.REVIEW, method="post", ok=_statuses(400)),
     Row("review_undo", Capability.REVIEW, method="post", ok=_statuses(200, 302)),
@@ -166,6 +170,7 @@ def _world(user) -> SimpleNamespace:
         drawing=drawing,
         own_drawing=make_drawing(model=model, author=user) if user else drawing,
         own_run=make_run(owner=user) if user else model.run,
+        snapshot=Snapshot.objects.create(name="Drawings", mnist_share=0.7),
     )
 
 
@@ -232,6 +237,9 @@ API: dict[tuple[str, str], tuple[Capability, frozenset[int]]] = {
     ("get", "/drawings"): (Capability.DRAW, _statuses(200)),
     ("post", "/drawings"): (Capability.DRAW, _statuses(422)),
     ("get", "/drawings/{pk}"): (Capability.DRAW, _statuses(200)),
+    ("get", "/snapshots"): (Capability.BROWSE, _statuses(200)),
+    ("post", "/snapshots"): (Capability.LAUNCH_RUNS, _statuses(409)),
+    ("get", "/snapshots/{pk}"): (Capability.BROWSE, _statuses(200)),
     ("post", "/drawings/{pk}/review"): (Capability.REVIEW, _statuses(422)),
 }
 
@@ -258,6 +266,7 @@ def test_the_api_gives_everybody_what_the_table_says(role, with_token):
             "datasets": world.run.dataset_id,
             "runs": world.run.pk,
             "evaluations": world.evaluation.pk,
+            "snapshots": world.snapshot.pk,
             "drawings": (world.drawing if "review" in route else world.own_drawing).pk,
         }.get(route.split("/")[1])
         path = route.format(pk=pk, number=world.model.number, format="onnx")

@@ -27,6 +27,11 @@ def wake_evaluator(evaluation_id: int) -> bool:
     return _send("training.tasks.evaluate", DEFAULT_QUEUE, evaluation_id)
 
 
+def wake_default(task: str, *args: int) -> bool:
+    """Ask any default worker to run a task, given by its name, of whatever app."""
+    return _send(task, DEFAULT_QUEUE, *args)
+
+
 def waiting(queue: str) -> int | None:
     """Messages in a queue that no worker has taken; None if Redis does not answer."""
     try:

@@ -1,5 +1,15 @@
 from inference.models.drawing import Drawing, Review, ReviewHold
 from inference.models.model_version import ModelVersion, Promotion
 from inference.models.share_link import ShareLink
+from inference.models.snapshot import DatasetDrawing, Snapshot
 
-__all__ = ["Drawing", "ModelVersion", "Promotion", "Review", "ReviewHold", "ShareLink"]
+__all__ = [
+    "DatasetDrawing",
+    "Drawing",
+    "ModelVersion",
+    "Promotion",
+    "Review",
+    "ReviewHold",
+    "ShareLink",
+    "Snapshot",
+]

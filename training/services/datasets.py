@@ -48,12 +48,7 @@ def add_dataset(
     digits: Digits, *, name: str, kind: Dataset.Kind, source: str, licence: str = ""
 ) -> Dataset:
     """Store the content under its digest, then make the row; the row that has it already if so."""
-    file_name = f"datasets/{digits.digest}.npz"
-    if not default_storage.exists(file_name):
-        with tempfile.TemporaryDirectory() as folder:
-            local = Path(folder) / "digits.npz"
-            save_npz(digits, local)
-            storage.store(file_name, local)
+    file_name = store_content(digits)
     with transaction.atomic():
         newest = Dataset.objects.filter(name=name).aggregate(newest=Max("version"))["newest"] or 0
         dataset, created = Dataset.objects.get_or_create(
@@ -76,6 +71,20 @@ def add_dataset(
     if created:
         logger.info("event=dataset-added dataset=%s digest=%s", dataset, dataset.digest)
     return dataset
+
+
+def store_content(digits: Digits) -> str:
+    """Make the content durable, unless it is there already; its name in the storage.
+
+    Whoever adds a dataset in a longer transaction does this before it, since it takes seconds.
+    """
+    file_name = f"datasets/{digits.digest}.npz"
+    if not default_storage.exists(file_name):
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / "digits.npz"
+            save_npz(digits, local)
+            storage.store(file_name, local)
+    return file_name
 
 
 def load_digits(dataset: Dataset) -> Digits:

@@ -13,6 +13,7 @@ from training.models import Evaluation, RunEvent, TrainingRun
 from training.services import failure_sentences
 from training.services.run_log import announce_state, log_event
 from training.services.workspace import sweep
+from training.signals import keeper_ticked
 
 logger = logging.getLogger("training.keeper")
 
@@ -32,6 +33,7 @@ def tick() -> None:
         _move(run, now, Status.CANCELLED, "Cancelled. It can be resumed.")
     _wake_trainers(now)
     _wake_evaluators(now)
+    keeper_ticked.send(sender=None, now=now)
     sweep()
 
 
