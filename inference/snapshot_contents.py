@@ -43,7 +43,8 @@ def _has_been(split: Split) -> Exists:
 
 @dataclass(frozen=True)
 class Amount:
-    """Drawings and the people who drew them; `new` are not in the newest dataset of drawings."""
+    """Drawings and the people who drew them (all visitors of a share link count as one); `new` are
+    not in the newest dataset of drawings."""
 
     drawings: int
     people: int
@@ -99,7 +100,10 @@ def newest_drawings(name: str) -> Dataset | None:
 
 
 def _amount(drawings: QuerySet[Drawing], newest: Dataset | None) -> Amount:
-    counted = drawings.aggregate(drawings=Count("pk"), people=Count("author", distinct=True))
+    counted = drawings.aggregate(
+        drawings=Count("pk"),
+        people=Count("author", distinct=True) + Count("share_link", distinct=True),
+    )
     known = DatasetDrawing.objects.filter(drawing=OuterRef("pk"), dataset=newest)
     new = drawings.filter(~Exists(known)).count() if newest else counted["drawings"]
     return Amount(**counted, new=new)

@@ -248,8 +248,8 @@ def _report(training: Images, judging: Images) -> dict:
 
 
 def _people(numbers: np.ndarray) -> int:
-    people: set[int] = set()
+    people: set[tuple] = set()
     for start in range(0, len(numbers), 500):
         some = numbers[start : start + 500].tolist()
-        people.update(Drawing.objects.filter(pk__in=some).values_list("author", flat=True))
+        people.update(Drawing.objects.filter(pk__in=some).values_list("author", "share_link"))
     return len(people)
