@@ -15,7 +15,7 @@ from digitsite.accounts.rate import TooOften
 from digitsite.accounts.roles import Capability
 from inference.api import router as inference_router
 from inference.predictor import ModelUnavailable, NoProductionModel
-from inference.services.promotion import PromotionError
+from inference.services.promotion import GateRefused, PromotionError
 from inference.services.reviews import ReviewError
 from inference.services.snapshots import SnapshotError
 from inference.snapshot_api import router as snapshot_router
@@ -105,6 +105,19 @@ def _model_unavailable(request, error) -> HttpResponse:
 @api.exception_handler(SnapshotError)
 def _conflict(request, error) -> HttpResponse:
     return _refuse(request, 409, "conflict", str(error))
+
+
+@api.exception_handler(GateRefused)
+def _gate(request, error: GateRefused) -> HttpResponse:
+    report = error.report
+    return _refuse(
+        request,
+        409,
+        f"gate_{report.verdict}",
+        str(error),
+        reasons=report.reasons,
+        report=report.as_dict(),
+    )
 
 
 @api.exception_handler(TooOften)

@@ -13,6 +13,7 @@ from inference.downloads import download
 from inference.model_files import stored_files
 from inference.models import Drawing, ModelVersion, Review
 from inference.predict_call import predict_call
+from inference.promotion_gate import gate_report
 from inference.services import promotion, reviews
 from inference.services.drawings import submissions, submit_drawing
 
@@ -89,7 +90,26 @@ class ModelOut(Schema):
 
 
 class PromoteIn(Schema):
+    """`override`: although the gate blocks the model or has not decided; kept in the history."""
+
     reason: str
+    override: bool = False
+
+
+class GateOut(Schema):
+    """What the gate says now of letting this model take over from the production model."""
+
+    verdict: str
+    candidate: int
+    production: int | None
+    reasons: list[str]
+    note: str
+    checks: list[dict]
+    splits: list[dict]
+    alpha: float
+    min_drawings: int
+    max_ece_rise: float
+    made_at: datetime
 
 
 class DrawingIn(Schema):
@@ -159,6 +179,17 @@ def download_model(request: HttpRequest, number: int, format: str):
     return download(_version(number), format)
 
 
+@router.get(
+    "/models/{int:number}/gate",
+    response=GateOut,
+    auth=may(Capability.BROWSE),
+    tags=["models"],
+)
+def model_gate(request: HttpRequest, number: int):
+    """The promotion gate's report: passed, blocked, waiting, first or served_before, and why."""
+    return gate_report(_version(number), registry.production()).as_dict()
+
+
 @router.post(
     "/models/{int:number}/promote",
     response=ModelOut,
@@ -166,8 +197,10 @@ def download_model(request: HttpRequest, number: int, format: str):
     tags=["models"],
 )
 def promote_model(request: HttpRequest, number: int, body: PromoteIn):
+    """Make a model serve. A 409 with the code `gate_blocked` or `gate_waiting` gives the reasons
+    and the gate's report; going back to a model that has served before skips the gate."""
     version = _version(number)
-    promotion.promote(version, by=request.auth, reason=body.reason)
+    promotion.promote(version, by=request.auth, reason=body.reason, override=body.override)
     return _told(version, registry.production())
 
 

@@ -7,9 +7,12 @@ class InferenceConfig(AppConfig):
     name = "inference"
 
     def ready(self) -> None:
-        from inference.registry import on_run_succeeded
+        from inference import registry
+        from inference.services import judging
         from inference.services.snapshots import wake_forgotten
         from training.signals import keeper_ticked, run_succeeded
 
         keeper_ticked.connect(wake_forgotten, dispatch_uid="inference.snapshots")
-        run_succeeded.connect(on_run_succeeded, dispatch_uid="inference.registry")
+        # In this order: what is judged has been registered.
+        run_succeeded.connect(registry.on_run_succeeded, dispatch_uid="inference.registry")
+        run_succeeded.connect(judging.on_run_succeeded, dispatch_uid="inference.judging")

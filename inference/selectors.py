@@ -51,6 +51,15 @@ def promotions() -> QuerySet[Promotion]:
     return Promotion.objects.select_related("model", "promoted_by").order_by("-id")
 
 
+def former_production() -> ModelVersion | None:
+    """What served before the production model does: where a roll-back leads."""
+    newest = Promotion.objects.order_by("-id").first()
+    if newest is None:
+        return None
+    before = promotions().exclude(model=newest.model_id).first()
+    return before and before.model
+
+
 def drawings_of(author: User) -> QuerySet[Drawing]:
     return (
         Drawing.objects.filter(author=author)

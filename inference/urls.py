@@ -1,10 +1,13 @@
 from django.urls import path
 
-from inference.views import draw, drawings, models, review, snapshots
+from inference.views import compare, draw, drawings, models, review, snapshots
 
 urlpatterns = [
     path("draw/", draw.draw, name="draw"),
     path("models/", models.models, name="models"),
+    path("models/compare/", compare.models_compare, name="models_compare"),
+    path("models/compare/judge/", compare.models_compare_judge, name="models_compare_judge"),
+    path("models/<int:number>/judge/", models.model_judge, name="model_judge"),
     path("models/<int:number>/", models.model, name="model"),
     path("models/<int:number>/promote/", models.model_promote, name="model_promote"),
     path("models/<int:number>/<slug:format>", models.model_download, name="model_download"),

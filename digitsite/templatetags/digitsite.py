@@ -37,6 +37,17 @@ def percent(share: float | None, places: int = 1) -> str:
 
 
 @register.filter
+def points(difference: float | None, places: int = 2) -> str:
+    """A difference of two shares in percentage points: 0.0123 -> "+1.23", -0.01 -> "−1.00"."""
+    if difference is None:
+        return DASH
+    text = f"{abs(difference) * 100:.{places}f}"
+    if not float(text):
+        return text
+    return f"{'+' if difference > 0 else '−'}{text}"
+
+
+@register.filter
 def duration(seconds: float | None) -> str:
     """Seconds in words: "42 s", "3 min 20 s", "1 h 5 min"; a dash when not known."""
     if seconds is None:

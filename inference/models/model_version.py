@@ -1,6 +1,7 @@
 from django.conf import settings
 from django.db import models
 
+from inference.models.append_only import AppendOnly
 from training.models import TrainingRun
 
 
@@ -20,8 +21,11 @@ class ModelVersion(models.Model):
         return f"v{self.number}"
 
 
-class Promotion(models.Model):
-    """Append-only: the newest row names the production model. A roll-back is one more row."""
+class Promotion(AppendOnly):
+    """Append-only: the newest row names the production model. A roll-back is one more row.
+
+    gate_report: inference.promotion_gate.GateReport as it was then, with `overridden`.
+    """
 
     model = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="promotions")
     promoted_by = models.ForeignKey(

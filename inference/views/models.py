@@ -3,7 +3,9 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from digitsite.accounts.access import requires
 from digitsite.accounts.roles import Capability
@@ -11,7 +13,9 @@ from inference import registry, selectors
 from inference.downloads import download
 from inference.model_files import proof_rows, stored_files
 from inference.models import ModelVersion
-from inference.services.promotion import REASON_MAX, PromotionError, promote
+from inference.promotion_gate import gate_report
+from inference.services import judging
+from inference.services.promotion import REASON_MAX, GateRefused, PromotionError, promote
 from training.evaluate_form import EvaluateForm
 
 
@@ -30,6 +34,7 @@ def models(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": rows,
         "production": next((row for row in rows if row["serves"]), None),
+        "former": selectors.former_production(),
         "promotions": selectors.promotions()[:10],
     }
     return render(request, "inference/models.html", context)
@@ -38,7 +43,11 @@ def models(request: HttpRequest) -> HttpResponse:
 @requires(Capability.BROWSE)
 @require_safe
 def model(request: HttpRequest, number: int) -> HttpResponse:
-    return render(request, "inference/model.html", _detail(_version(number)))
+    detail = _detail(_version(number))
+    gate = detail["gate"]
+    if request.htmx.target == "gate-report" and (gate is None or not gate.is_pending):
+        return HttpResponseClientRefresh()  # decided: the forms around the report change too
+    return render(request, "inference/model.html", detail)
 
 
 @requires(Capability.PROMOTE_MODELS)
@@ -46,13 +55,30 @@ def model(request: HttpRequest, number: int) -> HttpResponse:
 def model_promote(request: HttpRequest, number: int) -> HttpResponse:
     version = _version(number)
     reason = request.POST.get("reason", "")
+    override = request.POST.get("override") == "yes"
     try:
-        promote(version, by=request.user, reason=reason)
+        promote(version, by=request.user, reason=reason, override=override)
     except PromotionError as error:
-        context = _detail(version) | {"promotion_error": str(error), "reason": reason}
-        return render(request, "inference/model.html", context, status=422)
+        sentence = (
+            "The gate does not let it pass: see above." if isinstance(error, GateRefused) else error
+        )
+        context = _detail(version) | {
+            "promotion_error": str(sentence),
+            "reason": reason,
+            "override": override,
+        }
+        status = 409 if isinstance(error, GateRefused) else 422
+        return render(request, "inference/model.html", context, status=status)
     messages.success(request, f"{version} serves now. The studio follows within two seconds.")
     return redirect("model", number=number)
+
+
+@requires(Capability.LAUNCH_RUNS)
+@require_POST
+def model_judge(request: HttpRequest, number: int) -> HttpResponse:
+    """Ask for the evaluations that the gate lacks."""
+    judging.request_for_gate(_version(number), by=request.user)
+    return redirect(f"{reverse('model', args=[number])}#promotion")
 
 
 @requires(Capability.DOWNLOAD_MODELS)
@@ -80,7 +106,9 @@ def _detail(version: ModelVersion) -> dict[str, object]:
         "proof_images": version.run.export_proof.get("images"),
         "production": production,
         "serves": production == version,
-        "is_rollback": production is not None and version.number < production.number,
-        "promotions": history[:20],
+        "gate": None if production == version else gate_report(version, production),
+        "former": selectors.former_production(),
+        "others": ModelVersion.objects.exclude(pk=version.pk).exists(),
+        "promotions": list(history[:20]),
         "reason_max": REASON_MAX,
     }

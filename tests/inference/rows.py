@@ -1,16 +1,22 @@
 """Rows of this app for tests."""
 
+import io
 import secrets
 from datetime import timedelta
 
+import numpy as np
 from asgiref.sync import async_to_sync
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from digitsite.accounts.models import User
 from digitsite.accounts.roles import Role
 from inference.models import Drawing, ModelVersion, ShareLink
 from tests.factories import make_succeeded_run, make_user
-from training.models import Evaluation, Misclassification
+from training.ml.metrics import evaluate
+from training.models import Dataset, Evaluation, Misclassification
+from training.services.datasets import load_digits
 
 DIAGONAL = [[[0.2, 0.2, 0], [0.5, 0.4, 20], [0.8, 0.8, 40]]]
 
@@ -63,9 +69,51 @@ def make_share_link(owner: User | None = None, **fields) -> ShareLink:
     return ShareLink.objects.create(**values | fields)
 
 
+def make_evaluation(
+    version: ModelVersion,
+    dataset: Dataset,
+    wrong: list[int] | range = (),
+    *,
+    confidence: float = 0.97,
+) -> Evaluation:
+    """What a model says of a test split: these positions as the digit above, the others right."""
+    labels = load_digits(dataset).test_labels
+    said = labels.astype(int)
+    said[list(wrong)] = (said[list(wrong)] + 1) % 10
+    probabilities = np.full((len(labels), 10), (1 - confidence) / 9, np.float32)
+    probabilities[np.arange(len(labels)), said] = confidence
+    found = evaluate(probabilities, labels).as_dict()
+    buffer = io.BytesIO()
+    np.save(buffer, probabilities)
+    evaluation, _ = Evaluation.objects.update_or_create(
+        run=version.run,
+        dataset=dataset,
+        split="test",
+        defaults={
+            "status": Evaluation.Status.DONE,
+            "calibration": {"ece": found.pop("ece"), "bins": found.pop("calibration")},
+            "probabilities": default_storage.save(
+                f"evaluations/{version.run_id}-{dataset.pk}.npy", ContentFile(buffer.getvalue())
+            ),
+            **found,
+        },
+    )
+    Misclassification.objects.bulk_create(
+        Misclassification(
+            evaluation=evaluation,
+            index=index,
+            true_label=labels[index],
+            predicted_label=said[index],
+            confidence=confidence,
+        )
+        for index in wrong
+    )
+    return evaluation
+
+
 def make_misclassification(evaluation: Evaluation | None = None, index: int = 0, **fields):
     """A test image that the model got wrong."""
-    evaluation = evaluation or make_version(evaluated=True).run.evaluations.get()
+    evaluation = evaluation or make_version(evaluated=True).run.evaluations.earliest("id")
     values = {"true_label": 4, "predicted_label": 9, "confidence": 0.9}
     return Misclassification.objects.create(evaluation=evaluation, index=index, **values | fields)
 

@@ -36,7 +36,7 @@ def fill(count: int, ada) -> None:
         version = make_version(
             owner=make_user(), dataset=make_dataset(seed=Drawing.objects.count())
         )
-        evaluation = version.run.evaluations.get()
+        evaluation = version.run.evaluations.earliest("id")
         Promotion.objects.create(model=version, promoted_by=make_user(), reason="because")
         drawing = make_drawing(model=version)
         make_misclassification(evaluation, index=version.number)

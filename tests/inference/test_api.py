@@ -12,7 +12,14 @@ from inference.predictor import predictor
 from inference.services.promotion import promote
 from tests.api_calls import Caller
 from tests.factories import make_user
-from tests.inference.rows import DIAGONAL, make_drawing, make_share_link, make_version, streamed
+from tests.inference.rows import (
+    DIAGONAL,
+    make_drawing,
+    make_evaluation,
+    make_share_link,
+    make_version,
+    streamed,
+)
 from tests.training.ml.synthetic import synthetic_digits
 
 # The predictor asks the database in threads of its own.
@@ -122,11 +129,33 @@ def test_a_model_is_downloaded_whole(model):
 
 
 def test_an_admin_promotes_with_a_reason(model):
-    second = make_version()
+    second = make_version(evaluated=True)
     caller = Caller(make_user(Role.ADMIN))
     assert caller.post(f"/models/{second.number}/promote", {"reason": " "})[0] == 409
     status, body = caller.post(f"/models/{second.number}/promote", {"reason": "better"})
     assert (status, body["production"]) == (200, True)
+
+
+def test_the_gate_is_asked_and_its_refusal_gives_reasons(model):
+    second = make_version(evaluated=True, dataset=model.run.dataset)
+    make_evaluation(second, model.run.dataset, range(7))
+    caller = Caller(make_user(Role.ADMIN))
+    status, report = caller.get("/models/2/gate")
+    assert (status, report["verdict"]) == (200, "blocked")
+    status, body = caller.post("/models/2/promote", {"reason": "better"})
+    assert (status, body["error"]["code"]) == (409, "gate_blocked")
+    assert body["error"]["reasons"] == report["reasons"]
+    assert body["error"]["report"]["splits"][0]["broken"] == 7
+    status, body = caller.post("/models/2/promote", {"reason": "lesson", "override": True})
+    assert (status, body["production"]) == (200, True)
+
+
+def test_a_gate_that_has_not_decided_is_a_409_of_its_own(model):
+    make_version(dataset=model.run.dataset)
+    caller = Caller(make_user(Role.ADMIN))
+    status, body = caller.post("/models/2/promote", {"reason": "better"})
+    assert (status, body["error"]["code"]) == (409, "gate_waiting")
+    assert "being judged" in body["error"]["reasons"][0]
 
 
 def test_a_drawing_is_stored_and_told(model, caller):

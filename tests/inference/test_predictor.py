@@ -20,7 +20,7 @@ DIGITS = synthetic_digits(seed=3, train=1, test=600)
 
 def versions(count: int):
     owner, dataset = make_user(), make_dataset()
-    return [make_version(owner=owner, dataset=dataset) for _ in range(count)]
+    return [make_version(owner=owner, dataset=dataset, evaluated=True) for _ in range(count)]
 
 
 @pytest.mark.django_db

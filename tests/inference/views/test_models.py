@@ -1,6 +1,7 @@
 """Model pages: list, detail, downloads, promotion."""
 
 import hashlib
+import re
 
 import pytest
 from django.core.files.storage import default_storage
@@ -11,7 +12,7 @@ from inference import registry
 from inference.models import Promotion
 from inference.services.promotion import promote
 from tests.factories import make_dataset, make_user
-from tests.inference.rows import make_version, streamed
+from tests.inference.rows import make_evaluation, make_version, streamed
 
 pytestmark = pytest.mark.django_db
 
@@ -124,10 +125,105 @@ def test_an_admin_promotes_with_a_reason_and_rolls_back(client, versions):
     assert set(Promotion.objects.values_list("promoted_by", flat=True)) == {ada.pk}
 
 
-def test_an_older_version_offers_a_roll_back(client, versions):
+def test_a_version_that_served_before_offers_a_roll_back_with_its_reason(client, versions):
     sign_in(client, Role.ADMIN)
-    promote(versions[1], by=None, reason="first")
-    assert "Roll back to v1" in client.get(reverse("model", args=[1])).content.decode()
+    for version in versions:
+        promote(version, by=None, reason="because")
+    page = client.get(reverse("model", args=[1])).content.decode()
+    assert "Roll back to v1" in page
+    assert "Rolled back from v2 to v1." in page
+    assert "skips the gate" in page
+
+
+@pytest.mark.parametrize("name", ["models", "model"])
+def test_one_click_on_the_list_or_the_production_model_rolls_back(client, versions, name):
+    sign_in(client, Role.ADMIN)
+    for version in versions:
+        promote(version, by=None, reason="because")
+    page = client.get(reverse(name, args=[2] if name == "model" else [])).content.decode()
+    form = page[page.index(f'action="{reverse("model_promote", args=[1])}"') :]
+    (reason,) = re.findall(r'name="reason" value="([^"]+)"', form[: form.index("</form>")])
+    client.post(reverse("model_promote", args=[1]), {"reason": reason})
+    assert registry.production() == versions[0]
+    newest = Promotion.objects.first()
+    assert newest.reason == "Rolled back from v2 to v1."
+    assert newest.gate_report["verdict"] == "served_before"
+
+
+def test_only_admins_roll_back(client, versions):
+    sign_in(client, Role.RESEARCHER)
+    for version in versions:
+        promote(version, by=None, reason="because")
+    for url in (reverse("models"), reverse("model", args=[2])):
+        assert "Roll back" not in client.get(url).content.decode()
+
+
+@pytest.fixture
+def blocked(versions):
+    """v1 serves; v2 breaks seven images."""
+    promote(versions[0], by=None, reason="first")
+    make_evaluation(versions[1], versions[0].run.dataset, range(7))
+    return versions
+
+
+def test_a_blocked_model_shows_reasons_images_and_no_way_to_promote(client, blocked):
+    sign_in(client, Role.ADMIN)
+    page = client.get(reverse("model", args=[2])).content.decode()
+    assert "Blocked by the gate" in page
+    assert "v2 is significantly worse than v1" in page
+    dataset = blocked[0].run.dataset
+    assert reverse("dataset_image", args=[dataset.pk, "test", 6]) in page
+    link = f"{reverse('models_compare')}?a=1&amp;b=2&amp;dataset={dataset.pk}&amp;split=test"
+    assert link in page
+    assert 'aria-disabled="true"' in page
+    answer = client.post(reverse("model_promote", args=[2]), {"reason": "I like it"})
+    assert answer.status_code == 409
+    assert "I like it" in answer.content.decode()
+    assert registry.production() == blocked[0]
+
+
+def test_an_admin_overrides_and_the_history_shows_it(client, blocked):
+    sign_in(client, Role.ADMIN)
+    data = {"reason": "For the lesson on errors", "override": "yes"}
+    page = client.post(reverse("model_promote", args=[2]), data, follow=True).content.decode()
+    assert "v2 serves now" in page
+    assert "Gate overridden" in page
+    assert "v2 is significantly worse than v1" in page
+    report = Promotion.objects.first().gate_report
+    assert (report["verdict"], report["overridden"]) == ("blocked", True)
+
+
+@pytest.mark.parametrize("role", [Role.DRAWER, Role.RESEARCHER])
+def test_others_see_the_report_and_no_override(client, blocked, role):
+    sign_in(client, role)
+    page = client.get(reverse("model", args=[2])).content.decode()
+    assert "v2 is significantly worse than v1" in page
+    assert "verride" not in page
+
+
+def test_while_a_worker_judges_the_report_asks_again_and_then_reloads_the_page(client, versions):
+    sign_in(client, Role.ADMIN)
+    promote(versions[0], by=None, reason="first")
+    url = reverse("model", args=[2])
+    rows = versions[1].run.evaluations
+    rows.update(status="pending")
+    assert f'hx-get="{url}" hx-trigger="every 2s"' in client.get(url).content.decode()
+    headers = {"HX-Request": "true", "HX-Target": "gate-report"}
+    assert "HX-Refresh" not in client.get(url, headers=headers)
+    rows.update(status="done")
+    assert client.get(url, headers=headers)["HX-Refresh"] == "true"
+
+
+def test_what_nobody_asked_for_can_be_asked_for(
+    client, versions, django_capture_on_commit_callbacks
+):
+    sign_in(client, Role.RESEARCHER)
+    promote(versions[0], by=None, reason="first")
+    versions[1].run.evaluations.all().delete()
+    assert "Judge what is missing" in client.get(reverse("model", args=[2])).content.decode()
+    client.post(reverse("model_judge", args=[2]))
+    assert versions[1].run.evaluations.get().status == "pending"
+    assert "Judge what is missing" not in client.get(reverse("model", args=[2])).content.decode()
 
 
 def test_a_refused_promotion_keeps_the_form(client, versions):
