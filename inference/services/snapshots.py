@@ -11,6 +11,7 @@ from django.utils import timezone
 from digitsite.accounts.models import User
 from inference import snapshot_contents
 from inference.models import DatasetDrawing, Drawing, Snapshot
+from inference.services.judging import request_for_rounds
 from inference.snapshot_contents import Images
 from training import wakeups
 from training.ml.digits import Digits
@@ -179,6 +180,8 @@ def _make(snapshot: Snapshot) -> None:
             report=report,
             finished_at=timezone.now(),
         )
+        if is_new and len(judging.drawings):
+            request_for_rounds(by=snapshot.asked_by)
     logger.info(
         "event=snapshot-made snapshot=%d drawings=%s mixed=%s", snapshot.pk, drawings, mixed
     )
