@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from training import selectors, wakeups, worker
-from training.services import evaluations
+from training.services import analyses, evaluations
 from training.services.claims import claim_next, worker_name
 from training.services.trainer import train
 
@@ -26,3 +26,8 @@ def wake_trainer() -> str:
 @shared_task(name="training.tasks.evaluate")
 def evaluate(evaluation_id: int) -> None:
     evaluations.evaluate(evaluation_id)
+
+
+@shared_task(name="training.tasks.analyse")
+def analyse(analysis_id: int) -> None:
+    analyses.analyse(analysis_id)

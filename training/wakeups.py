@@ -32,6 +32,11 @@ def wake_default(task: str, *args: int) -> bool:
     return _send(task, DEFAULT_QUEUE, *args)
 
 
+def wake_analyst(analysis_id: int) -> bool:
+    """Ask any default worker to do one analysis."""
+    return _send("training.tasks.analyse", DEFAULT_QUEUE, analysis_id)
+
+
 def waiting(queue: str) -> int | None:
     """Messages in a queue that no worker has taken; None if Redis does not answer."""
     try:

@@ -22,11 +22,11 @@ from digitsite.database_threads import in_database_thread
 from inference.answers import DECIMALS, answers
 from inference.looks import Look, look_at_picture, look_at_strokes
 from inference.models import Drawing
-from inference.occlusion import cover
-from inference.occlusion import explain as explain_answer
 from inference.predictor import NoProductionModel, Prediction, predictor
 from inference.replay import changes, growth
 from inference.services.drawings import submissions, submit_drawing
+from training.ml.occlusion import cover
+from training.ml.occlusion import explain as explain_answer
 from training.ml.preprocess import CONTRACT_ID, DrawingError
 
 

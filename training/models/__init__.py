@@ -1,8 +1,10 @@
+from training.models.analysis import Analysis
 from training.models.dataset import Dataset
 from training.models.evaluation import Evaluation, Misclassification
 from training.models.run import EpochMetric, RunEvent, TrainingRun
 
 __all__ = [
+    "Analysis",
     "Dataset",
     "EpochMetric",
     "Evaluation",

@@ -31,7 +31,8 @@ class Evaluation(models.Model):
     confusion = models.JSONField(null=True, help_text="10 x 10 counts, rows are true digits")
     per_class = models.JSONField(null=True, help_text="[{digit, precision, recall, f1, support}]")
     calibration = models.JSONField(
-        null=True, help_text='{"ece": float, "bins": [...], "temperature"?, "ece_before"?}'
+        null=True,
+        help_text='{"ece": float, "bins": [...], "temperature"?, "ece_before"?, "bins_before"?}',
     )
     probabilities = models.FileField(
         upload_to="evaluations/", max_length=300, blank=True, help_text=".npy (N, 10) float32"

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import logging
+from typing import Any
 
 import numpy as np
 from django.core.files.base import ContentFile
@@ -17,10 +18,10 @@ from training.ml.metrics import evaluate as measure
 from training.models import Dataset, Evaluation, Misclassification, TrainingRun
 from training.services.datasets import load_digits
 from training.services.run_log import log_event
+from training.stored_model import StoredModel
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500
 MEASURES = (
     "count",
     "accuracy",
@@ -96,7 +97,7 @@ def _evaluate(evaluation: Evaluation) -> Evaluation:
     digits = load_digits(evaluation.dataset)
     images = getattr(digits, f"{evaluation.split}_images")
     labels = getattr(digits, f"{evaluation.split}_labels")
-    probabilities = predict(evaluation.run.artifacts["onnx"], images)
+    probabilities = StoredModel(evaluation.run.artifacts["onnx"]).probabilities(images)
     metrics = measure(probabilities, labels)
     found = metrics.as_dict()
 
@@ -139,14 +140,15 @@ def _evaluate(evaluation: Evaluation) -> Evaluation:
     return evaluation
 
 
-def _before_calibration(run: TrainingRun, probabilities, labels) -> dict[str, float]:
-    """The temperature, and what the calibration error would be without it, as far as known."""
+def _before_calibration(run: TrainingRun, probabilities, labels) -> dict[str, Any]:
+    """The temperature, and what calibration would be without it, as far as that is known."""
     if run.temperature is None:
         return {}
-    known = {"temperature": run.temperature}
+    known: dict[str, Any] = {"temperature": run.temperature}
     if run.hyperparameters.get("members", 1) == 1:
         before = at_temperature_one(probabilities, run.temperature)
-        known["ece_before"] = measure(before, labels).ece
+        measured = measure(before, labels)
+        known |= {"ece_before": measured.ece, "bins_before": measured.as_dict()["calibration"]}
     return known
 
 
@@ -162,22 +164,3 @@ def _misclassifications(evaluation, probabilities, labels) -> list[Misclassifica
         )
         for index in np.flatnonzero(predicted != labels)
     ]
-
-
-def predict(artifact: dict, images: np.ndarray) -> np.ndarray:
-    """(N, 10) float32 probabilities of a stored ONNX model for (N, 28, 28) uint8 images.
-
-    Raises ValueError if the stored file is not the one that was exported.
-    """
-    import onnxruntime
-
-    with default_storage.open(artifact["name"], "rb") as file:
-        content = file.read()
-    if hashlib.sha256(content).hexdigest() != artifact["sha256"]:
-        raise ValueError(f"{artifact['name']} does not have its digest")
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    parts = [
-        session.run(["probabilities"], {"images": images[start : start + BATCH]})[0]
-        for start in range(0, len(images), BATCH)
-    ]
-    return np.concatenate(parts) if parts else np.empty((0, 10), np.float32)

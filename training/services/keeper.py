@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from training import crash_points, wakeups
 from training.models import Evaluation, RunEvent, TrainingRun
-from training.services import failure_sentences
+from training.services import analyses, failure_sentences
 from training.services.run_log import announce_state, log_event
 from training.services.workspace import sweep
 from training.signals import keeper_ticked
@@ -34,6 +34,7 @@ def tick() -> None:
     _wake_trainers(now)
     _wake_evaluators(now)
     keeper_ticked.send(sender=None, now=now)
+    _wake_analysts(now)
     sweep()
 
 
@@ -139,4 +140,12 @@ def _wake_evaluators(now: datetime) -> None:
     if pending and wakeups.waiting(wakeups.DEFAULT_QUEUE) == 0:
         for evaluation_id in pending:
             if not wakeups.wake_evaluator(evaluation_id):
+                return
+
+
+def _wake_analysts(now: datetime) -> None:
+    overdue = analyses.overdue(now)
+    if overdue and wakeups.waiting(wakeups.DEFAULT_QUEUE) == 0:
+        for analysis_id in overdue:
+            if not wakeups.wake_analyst(analysis_id):
                 return

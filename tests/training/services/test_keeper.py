@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from tests.factories import make_dataset, make_run, make_running_run, make_succeeded_run
 from training import wakeups
-from training.models import Evaluation, TrainingRun
+from training.models import Analysis, Evaluation, TrainingRun
 from training.services import failure_sentences, keeper
+from training.services.analyses import request_analysis
 from training.services.claims import ClaimLost, claim_run, write
 
 pytestmark = pytest.mark.django_db
@@ -20,6 +21,7 @@ class Queue:
     def __init__(self) -> None:
         self.trainers = 0
         self.evaluations: list[int] = []
+        self.analyses: list[int] = []
         self.waiting: int | None = 0
         self.takes = True
 
@@ -29,6 +31,10 @@ class Queue:
 
     def wake_evaluator(self, pk: int) -> bool:
         self.evaluations.append(pk)
+        return self.takes
+
+    def wake_analyst(self, pk: int) -> bool:
+        self.analyses.append(pk)
         return self.takes
 
 
@@ -43,6 +49,7 @@ def queue(monkeypatch) -> Queue:
     fake = Queue()
     monkeypatch.setattr(wakeups, "wake_trainer", fake.wake_trainer)
     monkeypatch.setattr(wakeups, "wake_evaluator", fake.wake_evaluator)
+    monkeypatch.setattr(wakeups, "wake_analyst", fake.wake_analyst)
     monkeypatch.setattr(wakeups, "waiting", lambda _: fake.waiting)
     return fake
 
@@ -218,3 +225,13 @@ def test_a_forgotten_evaluation_is_asked_for_again(queue):
     keeper.tick()
 
     assert queue.evaluations == [evaluation.pk]
+
+
+def test_a_forgotten_analysis_is_asked_for_again(queue):
+    analysis = request_analysis(make_succeeded_run(evaluated=True).evaluations.get(), by=None)
+    keeper.tick()
+    assert queue.analyses == []
+    Analysis.objects.update(asked_at=timezone.now() - timedelta(minutes=5))
+    keeper.tick()
+
+    assert queue.analyses == [analysis.pk]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inference.occlusion import GREY, MARGIN, PATCH, Explanation, cover, explain
+from training.ml.occlusion import GREY, MARGIN, PATCH, Explanation, cover, explain
 
 
 def block(row: int, column: int) -> np.ndarray:
