@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.db import models
 
 
@@ -23,6 +24,18 @@ class Dataset(models.Model):
     source = models.CharField(max_length=300, help_text="Where the content came from")
     file = models.FileField(upload_to="datasets/", max_length=300)
     parents = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="children")
+    report = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='What happened while it was made: {"leaks": ..., "import": ...}, each optional',
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="datasets",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

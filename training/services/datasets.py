@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Max
 
+from digitsite.accounts.models import User
 from training import storage
 from training.ml.data import load_mnist
 from training.ml.digits import Digits, load_npz, save_npz
@@ -45,9 +47,20 @@ def import_mnist(path: Path | None = None) -> Dataset:
 
 
 def add_dataset(
-    digits: Digits, *, name: str, kind: Dataset.Kind, source: str, licence: str = ""
+    digits: Digits,
+    *,
+    name: str,
+    kind: Dataset.Kind,
+    source: str,
+    licence: str = "",
+    parents: Iterable[Dataset] = (),
+    report: dict | None = None,
+    created_by: User | None = None,
 ) -> Dataset:
-    """Store the content under its digest, then make the row; the row that has it already if so."""
+    """Store the content under its digest, then make the row; the row that has it already if so.
+
+    report: JSON on how it was made; services.leak_guard and services.dataset_imports say what.
+    """
     file_name = store_content(digits)
     with transaction.atomic():
         newest = Dataset.objects.filter(name=name).aggregate(newest=Max("version"))["newest"] or 0
@@ -66,8 +79,12 @@ def add_dataset(
                 "licence": licence,
                 "source": source,
                 "file": file_name,
+                "report": report or {},
+                "created_by": created_by,
             },
         )
+        if created:
+            dataset.parents.set(parents)
     if created:
         logger.info("event=dataset-added dataset=%s digest=%s", dataset, dataset.digest)
     return dataset
