@@ -18,6 +18,7 @@ import numpy as np
 from training.ml import checkpoint as checkpoints
 from training.ml.digits import Digits
 from training.ml.hyperparameters import Hyperparameters
+from training.ml.initial import IncompatibleWeights, InitialWeights, final_weights, other_network
 from training.ml.schedule import learning_rates
 
 logger = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ def fit(
     checkpoint_dir: Path,
     monitor: Monitor,
     threads: int | None = None,
+    initial: InitialWeights | None = None,
 ) -> FitResult:
     """Train until done or told to stop; resume exactly from the newest sound checkpoint.
 
@@ -98,11 +100,13 @@ def fit(
     continued: optimizer and averages go on, the schedule starts a second stretch over the epochs
     that were added.
 
-    threads: TensorFlow's, by default one a CPU this process may use. Raises IncompatibleCheckpoint.
+    initial: weights to start from instead of random ones.
+    threads: TensorFlow's, by default one a CPU this process may use.
+    Raises IncompatibleCheckpoint and IncompatibleWeights.
     """
     threads = pin_threads(threads)
     start = checkpoints.newest(checkpoint_dir)
-    plan = _Plan.make(hyperparameters, digits, threads, start)
+    plan = _Plan.make(hyperparameters, digits, threads, start, initial)
 
     from training.ml.trainer import Trainer
 
@@ -111,6 +115,8 @@ def fit(
     if start is not None:
         trainer.restore(start.arrays)
         history = [EpochResult(**row) for row in start.meta["history"]]
+    elif initial is not None:
+        _start_from(trainer, hyperparameters, initial)
     best = _Best.of(history, hyperparameters.early_stopping_patience)
 
     completed = True
@@ -153,6 +159,19 @@ def fit(
         resumed_from_epoch=start.epoch if start else None,
         notes=plan.notes,
     )
+
+
+def _start_from(trainer, hyperparameters: Hyperparameters, initial: InitialWeights) -> None:
+    checkpoint = initial.fetch()
+    difference = other_network(checkpoint.meta["hyperparameters"], hyperparameters)
+    if difference:
+        raise IncompatibleWeights(difference)
+    trainer.start_from(final_weights(checkpoint, trainer.weight_count))
+    found = weights_sha256(trainer.inference_model())
+    if found != initial.sha256:
+        raise IncompatibleWeights(
+            f"expected weights with the SHA-256 {initial.sha256[:12]}, got {found[:12]}"
+        )
 
 
 def _train_epoch(trainer, rates, epoch, epochs, monitor) -> tuple[float, float] | None:
@@ -210,17 +229,20 @@ class _Plan:
     notes: list[str]
 
     @classmethod
-    def make(cls, hyperparameters, digits, threads, start) -> "_Plan":
+    def make(cls, hyperparameters, digits, threads, start, initial) -> "_Plan":
         identity = {
             "hyperparameters": hyperparameters.model_dump(exclude={"epochs"}),
             "dataset": digits.digest,
+            "initial": initial.sha256 if initial else "",
         }
         plan = cls([hyperparameters.epochs], identity, threads, [])
         if start is None:
             return plan
         for key, wanted in identity.items():
-            if start.meta[key] != wanted:
-                raise IncompatibleCheckpoint(f"The checkpoint belongs to another {key}.")
+            # Checkpoints made before runs could start from another's weights do not tell them.
+            if start.meta.get(key, "") != wanted:
+                what = "start" if key == "initial" else key
+                raise IncompatibleCheckpoint(f"The checkpoint belongs to another {what}.")
         if start.meta["threads"] != threads:
             plan.notes.append(
                 f"Resumed with {threads} threads; the checkpoint was made with "

@@ -1,5 +1,7 @@
 """The training step and all the variables it changes. Imported by `fit` only: loads TensorFlow."""
 
+import hashlib
+
 import numpy as np
 import tensorflow as tf
 
@@ -14,11 +16,20 @@ VALIDATION_BATCH = 500
 _SPLIT, _ORDER, _POSES = 1, 2, 3
 
 
-def split_indices(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(training indices, validation indices) of `count` images; the same for the same seed."""
-    order = np.random.default_rng([seed, _SPLIT]).permutation(count)
-    kept = round(count * share)
-    return np.sort(order[kept:]), np.sort(order[:kept])
+def split_indices(images: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(training indices, validation indices) of images; the same for the same seed.
+
+    Copies of an image, as a mixture has them, are on the side of the first one, so that validation
+    asks for nothing that was learned; there, the first one stands for all.
+    """
+    order = np.random.default_rng([seed, _SPLIT]).permutation(len(images))
+    aside = np.zeros(len(images), dtype=bool)
+    aside[order[: round(len(images) * share)]] = True
+    firsts: dict[bytes, int] = {}
+    names = (hashlib.blake2b(image, digest_size=16).digest() for image in images)
+    first = np.array([firsts.setdefault(name, i) for i, name in enumerate(names)])
+    is_first = first == np.arange(len(images))
+    return np.flatnonzero(~aside[first]), np.flatnonzero(aside & is_first)
 
 
 class Trainer:
@@ -31,7 +42,7 @@ class Trainer:
     def __init__(self, hyperparameters: Hyperparameters, digits: Digits):
         self.hp = hyperparameters
         kept, aside = split_indices(
-            len(digits.train_images), hyperparameters.validation_share, hyperparameters.seed
+            digits.train_images, hyperparameters.validation_share, hyperparameters.seed
         )
         self.batch = min(hyperparameters.batch_size, len(kept))
         self.steps = len(kept) // self.batch
@@ -72,6 +83,20 @@ class Trainer:
         for variable, array in zip(variables, arrays[: len(variables)], strict=True):
             variable.assign(array)
         self._best = arrays[len(variables) :]
+
+    @property
+    def weight_count(self) -> int:
+        return len(self._weights)
+
+    def start_from(self, weights: list[np.ndarray]) -> None:
+        """Begin with these instead of random ones: weights, their averages, and the best so far."""
+        for variable, array in zip(self._weights, weights, strict=True):
+            variable.assign(array)
+        for average, array in zip(self._averages, weights, strict=True):
+            if average is not None:
+                average.assign(array)
+        if self._best:
+            self._best = [np.array(array) for array in weights]
 
     def remember_best(self) -> None:
         """Keep the weights of this epoch for early stopping."""

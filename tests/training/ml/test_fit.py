@@ -230,7 +230,9 @@ def held_out(hyperparameters):
     from training.ml.trainer import split_indices
 
     digits = synthetic_digits()
-    _, aside = split_indices(256, hyperparameters.validation_share, hyperparameters.seed)
+    _, aside = split_indices(
+        digits.train_images, hyperparameters.validation_share, hyperparameters.seed
+    )
     return digits.train_images[aside], digits.train_labels[aside]
 
 
