@@ -15,6 +15,7 @@ from training.ml.hyperparameters import Hyperparameters, describe_errors
 from training.ml.recipes import DEFAULT_RECIPE, RECIPES
 from training.models import Dataset, Evaluation, TrainingRun
 from training.services import evaluations, runs
+from training.starting_points import fine_tuning_of, starting_point
 
 router = Router()
 
@@ -38,6 +39,7 @@ class RunOut(Schema):
     owner: str
     dataset: int
     recipe: str
+    initial_run: int | None
     status: str
     note: str
     hyperparameters: dict[str, Any]
@@ -60,15 +62,24 @@ class RunOut(Schema):
         return run.dataset_id
 
     @staticmethod
+    def resolve_initial_run(run: TrainingRun) -> int | None:
+        return run.initial_run_id
+
+    @staticmethod
     def resolve_queue_position(run: TrainingRun) -> int | None:
         return selectors.queue_position(run)
 
 
 class RunIn(Schema):
-    """Fields of `hyperparameters` that are left out come from the recipe."""
+    """Fields of `hyperparameters` that are left out come from the recipe.
 
-    recipe: str = DEFAULT_RECIPE
+    `start_from`: the number of a model to fine-tune. Without a recipe, fields that are left out
+    are then the model's own, with fewer epochs and smaller steps.
+    """
+
+    recipe: str | None = None
     dataset: int | None = None
+    start_from: int | None = None
     hyperparameters: dict[str, Any] = {}
     note: str = ""
 
@@ -160,21 +171,25 @@ def list_runs(request: HttpRequest, wanted: Query[RunFilter]):
 @router.post("/runs", response={201: RunOut}, auth=may(Capability.LAUNCH_RUNS), tags=["runs"])
 def create_run(request: HttpRequest, body: RunIn):
     """Put a training run into the queue."""
-    recipe = RECIPES.get(body.recipe)
-    if recipe is None:
+    source = _start(body.start_from)
+    name = body.recipe or (source.recipe if source else DEFAULT_RECIPE)
+    recipe = RECIPES.get(name)
+    if recipe is None and (source is None or body.recipe):
         raise ApiError(
             422,
             "unknown_recipe",
-            f"There is no recipe {body.recipe!r}; there are {', '.join(RECIPES)}.",
+            f"There is no recipe {name!r}; there are {', '.join(RECIPES)}.",
         )
     if len(body.note) > 200:
         raise ApiError(422, "invalid", f"A note has at most 200 characters, got {len(body.note)}.")
+    usual = fine_tuning_of(source) if source and not body.recipe else recipe.hyperparameters
     run = runs.create_run(
         owner=request.auth,
         dataset=_dataset(body.dataset),
-        recipe=recipe.name,
-        hyperparameters=_hyperparameters(recipe.hyperparameters, body.hyperparameters),
+        recipe=name,
+        hyperparameters=_hyperparameters(usual, body.hyperparameters),
         note=body.note,
+        initial_run=source,
     )
     return Status(201, run)
 
@@ -269,6 +284,15 @@ def _dataset(pk: int | None) -> Dataset:
             409, "no_dataset", "There is no dataset yet: run `manage.py import_dataset`."
         )
     return dataset
+
+
+def _start(model: int | None) -> TrainingRun | None:
+    if model is None:
+        return None
+    run = starting_point(model)
+    if run is None:
+        raise ApiError(422, "unknown_model", f"There is no model v{model} to start from.")
+    return run
 
 
 def _hyperparameters(recipe: Hyperparameters, changes: dict[str, Any]) -> Hyperparameters:

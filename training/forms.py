@@ -6,12 +6,15 @@ from typing import Any, Literal, get_args, get_origin
 
 from django import forms
 from django.forms.boundfield import BoundField
+from django.urls import reverse_lazy
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from training.ml.hyperparameters import Hyperparameters, describe_errors
+from training.ml.initial import other_network
 from training.ml.recipes import DEFAULT_RECIPE, RECIPES
 from training.models import Dataset, TrainingRun
+from training.starting_points import fine_tuning_of, starting_points
 
 # What a newcomer changes first; these groups start open, the others folded.
 OPEN_GROUPS = frozenset({"Optimisation", "Data"})
@@ -37,6 +40,31 @@ class Group:
     open: bool
 
 
+class StartField(forms.ModelChoiceField):
+    """Models that a run may start from; choosing one fills in the form for fine-tuning it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            starting_points().select_related("model_version", "dataset").order_by("-pk"),
+            required=False,
+            empty_label="Scratch: random weights",
+            label="Start from",
+            help_text="A model that is trained further keeps what it knows: fewer epochs, smaller "
+            "steps, the same network.",
+            widget=forms.Select(
+                attrs={
+                    "hx-get": reverse_lazy("run_new"),
+                    "hx-trigger": "change",
+                    "hx-target": "#launch-fields",
+                    "hx-swap": "innerHTML show:none",
+                }
+            ),
+        )
+
+    def label_from_instance(self, run: TrainingRun) -> str:
+        return f"Model v{run.model_version.number}: {run.recipe} on {run.dataset}"
+
+
 class LaunchForm(forms.Form):
     """Launch a run. When valid, `cleaned_data["hyperparameters"]` is a `Hyperparameters`.
 
@@ -52,11 +80,12 @@ class LaunchForm(forms.Form):
         TrainingRun.objects.all(), required=False, widget=forms.HiddenInput
     )
     dataset = forms.ModelChoiceField(
-        Dataset.objects.all(),
+        Dataset.objects.filter(train_count__gt=0),
         empty_label=None,
         label="Dataset",
         help_text="The network learns from its training split and is judged on its test split.",
     )
+    initial_run = StartField()
     note = forms.CharField(
         max_length=200, required=False, help_text="What this run is meant to find out. Optional."
     )
@@ -73,8 +102,14 @@ class LaunchForm(forms.Form):
         recipe: str = DEFAULT_RECIPE,
         parent: TrainingRun | None = None,
         dataset: Dataset | None = None,
+        initial_run: TrainingRun | None = None,
     ) -> "LaunchForm":
-        """Every field filled in by a recipe, or by the run to clone."""
+        """Every field filled in by a recipe, by the run to clone, or for fine-tuning a model."""
+        if initial_run is not None:
+            usual = initial_run.recipe if initial_run.recipe in RECIPES else DEFAULT_RECIPE
+            values = fine_tuning_of(initial_run).model_dump()
+            given = {"recipe": usual, "dataset": dataset, "initial_run": initial_run}
+            return cls(initial=given | _texts(values))
         if parent is None:
             values = RECIPES[recipe].hyperparameters.model_dump()
             return cls(initial={"recipe": recipe, "dataset": dataset, **_texts(values)})
@@ -83,6 +118,7 @@ class LaunchForm(forms.Form):
                 "recipe": parent.recipe if parent.recipe in RECIPES else DEFAULT_RECIPE,
                 "parent": parent,
                 "dataset": parent.dataset,
+                "initial_run": parent.initial_run,
                 "note": parent.note,
                 **_texts(parent.hyperparameters),
             }
@@ -119,7 +155,18 @@ class LaunchForm(forms.Form):
         except ValidationError as error:
             for name, message in _sentences(error).items():
                 self.add_error(name or None, message)
+        else:
+            self._check_start(cleaned)
         return cleaned
+
+    def _check_start(self, cleaned: dict[str, Any]) -> None:
+        source = cleaned.get("initial_run")
+        difference = source and other_network(source.hyperparameters, cleaned["hyperparameters"])
+        if difference:
+            self.add_error(
+                "initial_run",
+                f"Another network. {difference}. Keep the model's, or start from scratch.",
+            )
 
 
 def range_text(info: FieldInfo) -> str:

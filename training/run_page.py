@@ -37,7 +37,9 @@ Status = TrainingRun.Status
 
 def get_run(run_id: int) -> TrainingRun:
     """Raises TrainingRun.DoesNotExist."""
-    return TrainingRun.objects.select_related("owner", "dataset", "parent").get(pk=run_id)
+    return TrainingRun.objects.select_related(
+        "owner", "dataset", "parent", "initial_run__model_version"
+    ).get(pk=run_id)
 
 
 def may_steer(user, run: TrainingRun) -> bool:

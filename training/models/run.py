@@ -39,6 +39,14 @@ class TrainingRun(models.Model):
     parent = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children"
     )
+    initial_run = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="fine_tunings",
+        help_text="Whose model's weights it starts from; empty: from random ones",
+    )
     priority = models.SmallIntegerField(default=0)
 
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)

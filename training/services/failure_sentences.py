@@ -3,6 +3,7 @@
 import errno
 
 from training.ml.digits import BadDigits
+from training.ml.initial import IncompatibleWeights
 from training.services.datasets import DatasetUnreadable
 
 
@@ -20,6 +21,11 @@ def sentence_for(error: BaseException) -> str:
         )
     if type(error).__name__ == "IncompatibleCheckpoint":
         return f"The last checkpoint cannot be used: {error} Launch the run anew."
+    if isinstance(error, IncompatibleWeights):
+        return (
+            f"The weights to start from cannot be used: {error}. "
+            "Start from another model or from scratch."
+        )
     if isinstance(error, BadDigits | DatasetUnreadable):
         return f"The dataset cannot be read: {error}."
     return (

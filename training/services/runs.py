@@ -7,6 +7,7 @@ from digitsite.accounts.models import User
 from digitsite.accounts.roles import Capability
 from training import crash_points, wakeups
 from training.ml.hyperparameters import Hyperparameters
+from training.ml.initial import other_network
 from training.models import Dataset, EpochMetric, TrainingRun
 from training.services.run_log import announce_state, log_event
 
@@ -26,9 +27,18 @@ def create_run(
     hyperparameters: Hyperparameters,
     note: str = "",
     parent: TrainingRun | None = None,
+    initial_run: TrainingRun | None = None,
     priority: int = 0,
 ) -> TrainingRun:
-    """Queue a run. Its commit is the promise; the wake-up after it may get lost."""
+    """Queue a run. Its commit is the promise; the wake-up after it may get lost.
+
+    initial_run: whose model's weights it starts from, instead of random ones.
+    Raises RunError if the dataset has nothing to learn from, or the model has another network.
+    """
+    if not dataset.train_count:
+        raise RunError(f"{dataset} has no training images: it is only to judge by.")
+    if initial_run is not None:
+        _check_start(initial_run, hyperparameters)
     run = TrainingRun.objects.create(
         owner=owner,
         dataset=dataset,
@@ -36,6 +46,7 @@ def create_run(
         hyperparameters=hyperparameters.model_dump(mode="json"),
         note=note,
         parent=parent,
+        initial_run=initial_run,
         priority=priority,
     )
     log_event(run.pk, run.fence, f"Queued by {owner}.")
@@ -110,6 +121,7 @@ def continue_run(run: TrainingRun, *, by: User, epochs: int) -> TrainingRun:
         hyperparameters=hyperparameters,
         note=f"Continues run {run.pk}",
         parent=run,
+        initial_run=run.initial_run,
         priority=run.priority,
     )
     TrainingRun.objects.filter(pk=longer.pk).update(
@@ -120,6 +132,17 @@ def continue_run(run: TrainingRun, *, by: User, epochs: int) -> TrainingRun:
         EpochMetric.objects.bulk_create([metric])
     longer.refresh_from_db()
     return longer
+
+
+def _check_start(run: TrainingRun, hyperparameters: Hyperparameters) -> None:
+    if run.status != Status.SUCCEEDED or not run.checkpoint:
+        raise RunError(f"Run {run.pk} has no finished model to start from.")
+    difference = other_network(run.hyperparameters, hyperparameters)
+    if difference:
+        raise RunError(
+            f"The model of run {run.pk} is another network. {difference}. "
+            "Keep the model's network, or start from scratch."
+        )
 
 
 def _check_right(run: TrainingRun, by: User | None) -> None:

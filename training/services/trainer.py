@@ -13,7 +13,9 @@ from typing import Protocol, TypeVar
 from django.db import InterfaceError, OperationalError, connection
 
 from training import crash_points, storage
+from training.ml import checkpoint
 from training.ml.hyperparameters import Hyperparameters
+from training.ml.initial import IncompatibleWeights, InitialWeights
 from training.models import EpochMetric, RunEvent, TrainingRun
 from training.services import outcomes, run_files, tensorflow_loading
 from training.services.claims import Claim, ClaimLost
@@ -66,7 +68,8 @@ def train(claim: Claim, stop: Stop, observer: Observer | None = None) -> Outcome
 
 def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Outcome:
     run = _insist(
-        heartbeat, lambda: TrainingRun.objects.select_related("dataset").get(pk=claim.run_id)
+        heartbeat,
+        lambda: TrainingRun.objects.select_related("dataset", "initial_run").get(pk=claim.run_id),
     )
     _insist(heartbeat, lambda: outcomes.started(claim, environment()))
     crash_points.reached("after-started")
@@ -89,6 +92,7 @@ def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Out
             checkpoint_dir=checkpoints,
             monitor=monitor,
             threads=train_threads(),
+            initial=_initial_weights(run.initial_run, folder / "initial.ckpt", heartbeat),
         )
         for note in result.notes:
             _insist(heartbeat, partial(_warn, claim, note))
@@ -122,6 +126,25 @@ def _train(claim: Claim, heartbeat: Heartbeat, observer: Observer | None) -> Out
     with _leftovers_may_stay(claim):
         run_files.drop_other_artifacts(claim)
     return Outcome.SUCCEEDED
+
+
+def _initial_weights(
+    source: TrainingRun | None, local: Path, heartbeat: Heartbeat
+) -> InitialWeights | None:
+    """Those of another run's model, from its stored checkpoint; None for random ones."""
+    if source is None:
+        return None
+
+    def fetch() -> checkpoint.Checkpoint:
+        try:
+            _when_stored(heartbeat, lambda: storage.fetch(source.checkpoint, local))
+            return checkpoint.load(local)
+        except (FileNotFoundError, checkpoint.UnsoundCheckpoint) as error:
+            raise IncompatibleWeights(
+                f"the checkpoint of run {source.pk} is gone or damaged"
+            ) from error
+
+    return InitialWeights(source.weights_digest, fetch)
 
 
 def _stopped(claim: Claim, heartbeat: Heartbeat) -> Outcome:

@@ -15,6 +15,7 @@ from training.forms import LaunchForm
 from training.ml.recipes import DEFAULT_RECIPE, RECIPES
 from training.models import Dataset, TrainingRun
 from training.services.runs import RunError, create_run, request_cancel, resume_run
+from training.starting_points import starting_points
 
 RUNS_PER_PAGE = 25
 
@@ -57,6 +58,7 @@ def run_new(request: HttpRequest) -> HttpResponse:
             hyperparameters=form.cleaned_data["hyperparameters"],
             note=form.cleaned_data["note"],
             parent=form.cleaned_data["parent"],
+            initial_run=form.cleaned_data["initial_run"],
         )
         messages.success(request, f"Run {run.pk} is in the queue.")
         return redirect("run", pk=run.pk)
@@ -71,6 +73,12 @@ def _prefilled(request: HttpRequest) -> LaunchForm:
         if not (clone.isascii() and clone.isdigit()):
             raise Http404(f"There is no run {clone}.")
         return LaunchForm.prefilled(parent=get_object_or_404(TrainingRun, pk=clone))
+    start = request.GET.get("initial_run", "")
+    if start:
+        if not (start.isascii() and start.isdigit()):
+            raise Http404(f"There is no run {start}.")
+        source = get_object_or_404(starting_points(), pk=start)
+        return LaunchForm.prefilled(initial_run=source, dataset=_wanted_dataset(request))
     recipe = request.GET.get("recipe", DEFAULT_RECIPE)
     if recipe not in RECIPES:
         raise Http404(f"There is no recipe called {recipe}.")

@@ -9,6 +9,7 @@ from tests.factories import block_reader_onnx
 from training import storage
 from training.ml.export import ExportedFile, ExportProof
 from training.ml.fit import BatchProgress, EpochResult, FitResult
+from training.ml.initial import InitialWeights
 
 TEMPERATURE = 1.25
 
@@ -34,9 +35,13 @@ class FakeTraining:
     export_error: Exception | None = None
     waits_for_stop: bool = False
     threads: int | None = None
+    initial: InitialWeights | None = None
 
-    def fit(self, hyperparameters, digits, *, checkpoint_dir: Path, monitor, threads) -> FitResult:
+    def fit(
+        self, hyperparameters, digits, *, checkpoint_dir: Path, monitor, threads, initial
+    ) -> FitResult:
         self.threads = threads
+        self.initial = initial
         self.found = sorted(path.name for path in checkpoint_dir.glob("*"))
         first = max((int(name[6:11]) for name in self.found), default=0)
         for epoch in range(first, hyperparameters.epochs):

@@ -24,6 +24,7 @@ from training.services.claims import Claim, claim_run, worker_name
 from training.services.datasets import import_mnist
 from training.services.heartbeat import Stop
 from training.services.trainer import Outcome, train
+from training.starting_points import fine_tuning_of, starting_point
 
 BAR_WIDTH = 30
 
@@ -32,7 +33,15 @@ class Command(BaseCommand):
     help = "Create a training run and train it in this process. Ctrl-C cancels; it can be resumed."
 
     def add_arguments(self, parser) -> None:
-        parser.add_argument("--recipe", default=DEFAULT_RECIPE, choices=sorted(RECIPES))
+        parser.add_argument(
+            "--recipe", choices=sorted(RECIPES), help=f"Default: {DEFAULT_RECIPE}, or the model's."
+        )
+        parser.add_argument(
+            "--from",
+            dest="start_from",
+            metavar="MODEL",
+            help="Fine-tune this model (v3): its network, fewer epochs, smaller steps.",
+        )
         parser.add_argument("--seed", type=int, help="Default: the recipe's.")
         parser.add_argument("--dataset", help="Number or name; default: MNIST.")
         parser.add_argument(
@@ -76,9 +85,17 @@ class Command(BaseCommand):
         self.stdout.write(describe(evaluation))
         self.stdout.write(f"run: {_page(run)}")
 
-    def _new(self, *, recipe, seed, dataset, changes, user, note, **_) -> Callable[[], TrainingRun]:
+    def _new(
+        self, *, recipe, start_from, seed, dataset, changes, user, note, **_
+    ) -> Callable[[], TrainingRun]:
         """Everything that may be wrong or slow first; then only the row is left to make."""
-        values = RECIPES[recipe].hyperparameters.model_dump()
+        source = starting_point(start_from) if start_from else None
+        if start_from and source is None:
+            raise CommandError(f"There is no model {start_from} to start from.")
+        if source and not recipe:
+            values = fine_tuning_of(source).model_dump()
+        else:
+            values = RECIPES[recipe or DEFAULT_RECIPE].hyperparameters.model_dump()
         for change in changes:
             field, equals, value = change.partition("=")
             if not equals:
@@ -98,14 +115,23 @@ class Command(BaseCommand):
             on = find_dataset(dataset) if dataset else selectors.default_dataset() or import_mnist()
         except MnistUnavailable as error:
             raise CommandError(str(error)) from None
-        return partial(
+        create = partial(
             runs.create_run,
             owner=self._owner(user),
             dataset=on,
-            recipe=recipe,
+            recipe=recipe or (source.recipe if source else DEFAULT_RECIPE),
             hyperparameters=hyperparameters,
             note=note,
+            initial_run=source,
         )
+
+        def made() -> TrainingRun:
+            try:
+                return create()
+            except runs.RunError as error:
+                raise CommandError(str(error)) from None
+
+        return made
 
     def _resumed(self, pk: int) -> Callable[[], TrainingRun]:
         run = TrainingRun.objects.filter(pk=pk).first()
