@@ -129,9 +129,13 @@ def _pieces(paths: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 def _on_grid(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Move the ends of pieces to a grid of 1/16 px and keep each piece of the path once."""
     cells = np.rint(np.hstack([starts, ends]) * _CELLS_A_PIXEL).astype(np.int16)
-    moved = np.abs(cells[:, :2] - cells[:, 2:]).any(axis=1)
-    cells = np.unique(cells[moved], axis=0) if moved.any() else cells[:1]
-    pieces = cells / _CELLS_A_PIXEL
+    # Four numbers of 16 bits are one of 64: far quicker to sort than rows are.
+    cells = np.unique(cells.view(np.int64)).view(np.int16).reshape(-1, 4)
+    moved = (cells[:, :2] != cells[:, 2:]).any(axis=1)
+    # Where the pen rested on a line there is the line's ink; elsewhere it left a dot.
+    inked = np.ascontiguousarray(cells[moved]).view(np.int32)
+    dots = np.ascontiguousarray(cells[:, :2]).view(np.int32)[:, 0]
+    pieces = cells[moved | ~np.isin(dots, inked)] / _CELLS_A_PIXEL
     return pieces[:, :2], pieces[:, 2:]
 
 

@@ -54,6 +54,11 @@ def resampled(stroke, count: int) -> list[list[float]]:
     return np.stack([np.interp(places, along, axis) for axis in path.T], 1).tolist()
 
 
+def rested(strokes, times: int) -> list:
+    """Every point reported that often, as by a pen that rests on it."""
+    return [[point for point in stroke for _ in range(times)] for stroke in strokes]
+
+
 def with_points_between(stroke, count: int) -> list[list[float]]:
     path = np.array(stroke, float)
     pieces = [np.linspace(a, b, count, endpoint=False) for a, b in itertools.pairwise(path)]
@@ -92,6 +97,55 @@ def test_a_thousand_points_a_stroke_hardly_change_the_picture(strokes):
     denser = [with_points_between(s, 1 + 1000 // len(s)) if len(s) > 1 else s for s in strokes]
 
     assert difference(strokes_to_image(strokes), strokes_to_image(denser)).max() <= MUCH_DENSER
+
+
+scribbles = st.lists(
+    st.lists(st.tuples(share, share), min_size=1, max_size=6, unique=True), min_size=1, max_size=6
+)
+
+
+@quick
+@given(scribbles, st.sampled_from([610, 1000, 3000]))
+def test_a_pen_that_rests_on_every_point_hardly_changes_the_picture(strokes, points):
+    still = rested(strokes, points // sum(map(len, strokes)) + 1)
+
+    assert difference(strokes_to_image(strokes), strokes_to_image(still)).max() <= MUCH_DENSER
+
+
+@quick
+@given(scribbles, st.floats(-50, 50), st.floats(-50, 50), st.floats(-1, 1))
+def test_of_a_scribble_of_many_points_neither_place_nor_size_matter(strokes, right, down, exponent):
+    scale = 10.0**exponent
+    assume(span(strokes) * min(scale, 1) >= DOT_SIZE)
+    still = rested(strokes, 1000 // sum(map(len, strokes)) + 1)
+    moved = mapped(still, lambda x, y: (x * scale + right, y * scale + down))
+
+    assert difference(strokes_to_image(still), strokes_to_image(moved)).max() <= MUCH_DENSER
+
+
+@quick
+@given(scribbles, st.integers(100, 400))
+def test_a_scribble_of_many_points_is_the_one_of_few(strokes, count):
+    denser = [with_points_between(s, count) if len(s) > 1 else s * count for s in strokes]
+
+    assert difference(strokes_to_image(strokes), strokes_to_image(denser)).max() <= MUCH_DENSER
+
+
+def test_two_dots_of_a_thousand_equal_points_are_two_dots():
+    few = [[[0.2, 0.5]], [[0.8, 0.5]]]
+
+    image = strokes_to_image(rested(few, 1000))
+
+    assert difference(image, strokes_to_image(few)).max() <= MUCH_DENSER
+    assert image[:, :14].sum() == pytest.approx(image[:, 14:].sum(), rel=0.5)
+
+
+def test_a_dot_beside_a_line_of_many_points_stays():
+    line = with_points_between([[0.2, 0.1], [0.2, 0.9]], 900)
+
+    image = strokes_to_image([line, [[0.8, 0.5]]])
+
+    assert difference(image, strokes_to_image([line[:: len(line) - 1], [[0.8, 0.5]]])).max() <= 24
 
 
 @quick
