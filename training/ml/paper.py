@@ -14,86 +14,170 @@ _WIDEST_PEN = 0.25
 _BLOTS = 3.0
 """What stands out on the whole is ink too if it covers less than this times the narrow parts."""
 
+_CLEAN = 2
+"""Grey levels of 255 within which the paper of a clean picture is all the same."""
+
+_STRAYS = 0.005
+"""Of a clean picture's other pixels, at most this share is not on the ink's side of the paper."""
+
+_SAMPLE_SIDE = 200
+"""Which side of the paper the ink is on is found on about so many rows and columns."""
+
+_PAPER_SIDE = 40
+"""The paper's light is fitted to about so many rows and columns."""
+
+
+_SETTLED = 1e-4
+"""Share of full range: the fit of the paper's light ends when it changes by no more."""
+
 
 def ink_on_paper(grey: np.ndarray) -> np.ndarray | None:
     """How much of each pixel is ink: (H, W) float32 in [0, 1]; None where nothing stands out.
 
-    `grey` (H, W) is luminance in [0, 1]. Ink is narrow, and darker or lighter than the paper both
+    `grey` (H, W) uint8 is luminance. Ink is narrow, and darker or lighter than the paper both
     next to it and on the whole: the edge of a shadow is not narrow, and the inside of a zero is no
     lighter than the paper on the whole.
     """
-    offset = grey - _paper(grey)
-    sides = [(-offset, _narrow(-offset)), (offset, _narrow(offset))]
-    side, narrow = max(sides, key=lambda pair: _weight(np.minimum(*pair)))
-    if _weight(np.minimum(side, narrow)) == 0:
-        side, narrow = max(sides, key=lambda pair: _weight(pair[0]))
-    ink, broad = _as_ink(narrow), _as_ink(side)
-    # A marker's blots are wider than a pen, but not by as much as a shadow.
-    if broad is not None and np.count_nonzero(broad > 0.5) < _BLOTS * _area(ink):
-        ink = broad
+    ink = _on_clean_paper(grey)
+    if ink is None:
+        ink = _on_uneven_paper(grey)
     return None if ink is None else _keep_digit(ink)
 
 
-def _area(ink: np.ndarray | None) -> float:
-    return np.inf if ink is None else float(np.count_nonzero(ink > 0.5))
+def _on_clean_paper(grey: np.ndarray) -> np.ndarray | None:
+    """The short way for scans and drawing programs, whose paper has one grey level up to the
+    picture's edge: as `_on_uneven_paper`, from the 256 grey levels; None for other pictures."""
+    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    paper = int(edge[0])
+    if int(edge.max()) - paper > _CLEAN or paper - int(edge.min()) > _CLEAN:
+        return None
+    counts = np.array(Image.fromarray(grey).histogram())
+    darker, lighter = max(paper - _CLEAN, 0), paper + _CLEAN + 1
+    dark, light = counts[:darker].sum(), counts[lighter:].sum()
+    if dark + light > grey.size / 2 or min(dark, light) > _STRAYS * max(dark, light):
+        return None
+    strength = np.arange(256, dtype=np.float32) - paper
+    strength = np.maximum(strength if light > dark else -strength, 0) / 255
+    strong = strength > _LEAST_CONTRAST
+    if not counts[strong].any():
+        return None
+    level = _full_ink(np.repeat(strength[strong], counts[strong]))
+    inked = grey > paper + 127.5 * level if light > dark else grey < paper - 127.5 * level
+    rows, columns = (np.flatnonzero(inked.any(axis=axis)) for axis in (1, 0))
+    high, wide = np.ptp(rows) + 1, np.ptp(columns) + 1
+    # A filled area is no stroke; there may be a digit in it.
+    if np.count_nonzero(inked) > 0.6 * high * wide and min(high, wide) > _WIDEST_PEN * max(
+        grey.shape
+    ):
+        return None
+    return np.minimum(strength / level, 1)[grey]
+
+
+def _on_uneven_paper(grey: np.ndarray) -> np.ndarray | None:
+    values = grey.astype(np.float32) / 255
+    offset = values - _paper(values)
+    step = max(1, max(grey.shape) // _SAMPLE_SIDE)
+    few, small = offset[::step, ::step], _small(offset)
+    sides = []
+    for sign in (-1, 1):
+        side, ground = sign * few, _ground(sign * small)
+        sides.append((side, _less_ground(side, ground), ground, sign))
+    found = max(sides, key=lambda side: _weight(np.minimum(side[0], side[1])))
+    if _weight(np.minimum(found[0], found[1])) == 0:
+        found = max(sides, key=lambda side: _weight(side[0]))
+    *_, ground, sign = found
+    side = offset if sign > 0 else -offset
+    narrow = _less_ground(side, ground)
+    level, broad_level = _ink_level(narrow), _ink_level(side)
+    # A marker's blots are wider than a pen, but not by as much as a shadow.
+    if broad_level is not None and (
+        level is None or _area(side, broad_level) < _BLOTS * _area(narrow, level)
+    ):
+        narrow, level = side, broad_level
+    return None if level is None else np.clip(narrow / level, 0, 1)
+
+
+def _area(values: np.ndarray, level: float) -> int:
+    return int(np.count_nonzero(values > 0.5 * level))
 
 
 def _least(values: np.ndarray) -> float:
     """What ink must exceed in `values` (H, W), most of which are paper, given their grain."""
-    step = 1 + max(values.shape) // 100
+    step = _step_of_grain(values)
     return max(_LEAST_CONTRAST, 5 * 1.4826 * float(np.median(np.abs(values[::step, ::step]))))
+
+
+def _step_of_grain(values: np.ndarray) -> int:
+    """A few thousand of `values` (H, W) tell as much about paper as all of them."""
+    return 1 + max(values.shape) // 64
 
 
 def _weight(values: np.ndarray) -> float:
     return float(values[values > _least(values)].sum())
 
 
-def _as_ink(values: np.ndarray) -> np.ndarray | None:
-    """`values` (H, W) as shares of full ink: (H, W) float32 in [0, 1]."""
+def _ink_level(values: np.ndarray) -> float | None:
+    """What full ink is in `values` (H, W); None where nothing stands out."""
     strong = values[values > _least(values)]
-    if not strong.size:
-        return None
-    level = float(np.median(values[values > _half_of_ink(strong)]))
-    return np.clip(values / level, 0, 1).astype(np.float32)
+    return _full_ink(strong) if strong.size else None
 
 
-def _narrow(side: np.ndarray) -> np.ndarray:
-    """What stands out of `side` (H, W) and is narrower than _WIDEST_PEN: the white top-hat."""
+def _full_ink(strong: np.ndarray) -> float:
+    """What full ink is in `strong` (N,), the values that stand out."""
+    return float(np.median(strong[strong > _half_of_ink(strong)]))
+
+
+def _small(values: np.ndarray) -> np.ndarray:
+    """`values` (H, W) float32 averaged down to about 100 rows and columns."""
+    few = max(1, round(max(values.shape) / 100))
+    return np.asarray(Image.fromarray(values).reduce(few)) if few > 1 else values
+
+
+def _ground(small: np.ndarray) -> np.ndarray:
+    """What of `small` (H, W) is wider than a pen."""
     from scipy import ndimage
 
-    height, width = side.shape
-    few = max(1, round(max(height, width) / 100))
-    small = side[: height - height % few or None, : width - width % few or None]
-    if few > 1:
-        small = small.reshape(height // few, few, width // few, few).mean(axis=(1, 3))
     window = max(3, round(_WIDEST_PEN * max(small.shape)))
-    ground = ndimage.grey_opening(small, (window, window), mode="nearest")
-    if few > 1:
-        image = Image.fromarray(ground.astype(np.float32))
-        ground = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+    return ndimage.grey_opening(small, (window, window), mode="nearest")
+
+
+def _less_ground(side: np.ndarray, ground: np.ndarray) -> np.ndarray:
+    """What stands out of `side` (H, W) beyond its `ground`: the white top-hat."""
+    if ground.shape != side.shape:
+        image = Image.fromarray(ground)
+        ground = np.asarray(image.resize(side.shape[::-1], Image.Resampling.BILINEAR))
     narrow = side - ground
-    return narrow - np.median(narrow[::few, ::few])
+    step = _step_of_grain(narrow)
+    narrow -= np.median(narrow[::step, ::step])
+    return narrow
 
 
 def _paper(grey: np.ndarray) -> np.ndarray:
     """The light of the paper under the ink: (H, W), a quadratic surface of the coordinates."""
     y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in grey.shape)
-    step = max(1, max(grey.shape) // 64)
+    step = max(1, max(grey.shape) // _PAPER_SIDE)
     values = grey[::step, ::step].ravel().astype(float)
     rows, columns = (axis.ravel() for axis in np.meshgrid(y[::step], x[::step], indexing="ij"))
     terms = [np.ones_like(rows), columns, rows, columns**2, columns * rows, rows**2]
-    sample = np.stack(terms, axis=1).astype(float)
+    sample = np.stack(terms).astype(float)
     surface = np.zeros(6)
     surface[0] = np.median(values)
     for _ in range(8):
-        away = np.abs(values - sample @ surface)
+        away = np.abs(values - surface @ sample)
         spread = max(1.4826 * float(np.median(away)), 0.01)
-        weights = 1 / (1 + (away / (2 * spread)) ** 4)
-        weighted = sample * weights[:, None]
-        surface = np.linalg.solve(weighted.T @ sample + 1e-6 * np.eye(6), weighted.T @ values)
+        ratio = away / (2 * spread)
+        ratio *= ratio
+        weighted = sample / (1 + ratio * ratio)
+        before = surface
+        surface = np.linalg.solve(weighted @ sample.T + 1e-6 * np.eye(6), weighted @ values)
+        if np.abs(surface - before).max() < _SETTLED:
+            break
     one, right, down, right2, cross, down2 = surface.astype(np.float32)
     across = one + right * x + right2 * x * x
-    return across + (down * y + down2 * y * y)[:, None] + cross * y[:, None] * x
+    paper = (cross * y)[:, None] * x
+    paper += across
+    paper += (down * y + down2 * y * y)[:, None]
+    return paper
 
 
 def _half_of_ink(values: np.ndarray) -> float:
@@ -101,37 +185,56 @@ def _half_of_ink(values: np.ndarray) -> float:
 
     Full ink is the mean of the upper of the two most unlike groups of `values` (N,) (Otsu, 1979).
     """
-    counts, edges = np.histogram(values, bins=64, range=(0.0, float(values.max())))
-    middles = (edges[:-1] + edges[1:]) / 2
+    bins = 64
+    width = float(values.max()) / bins
+    counts = np.bincount((values * (1 / width)).astype(np.int64).clip(max=bins - 1), minlength=bins)
+    middles = (np.arange(bins) + 0.5) * width
     below = np.cumsum(counts)
     above = below[-1] - below
     sums = np.cumsum(counts * middles)
     with np.errstate(divide="ignore", invalid="ignore"):
         between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
     best = int(np.nanargmax(np.where(above > 0, between, -1.0)))
-    return float(values[values >= edges[best]].mean()) / 2
+    return float(values[values >= best * width].mean()) / 2
 
 
 def _keep_digit(ink: np.ndarray) -> np.ndarray | None:
     """Drop specks, frames, and what comes in from the border if a digit is inside."""
     from scipy import ndimage
 
-    labels, count = ndimage.label(ink > 0.5, np.ones((3, 3)))
-    if count == 0:
+    inked = ink > 0.5
+    rows, columns = (np.flatnonzero(inked.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
         return None
-    if count > 1:
-        sizes = np.bincount(labels.ravel())[1:].astype(float)
-        unlikely = np.zeros(count, bool)
-        border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-        unlikely[np.unique(border[border > 0]) - 1] = True
-        for index, place in enumerate(ndimage.find_objects(labels)):
-            unlikely[index] |= _is_frame(labels[place] == index + 1)
-        if not unlikely.all() and sizes[~unlikely].max() > 0.1 * sizes.max():
-            sizes[unlikely] = 0
-        keep = np.concatenate([[False], sizes >= 0.04 * sizes.max()])
-        near = ndimage.binary_dilation(keep[labels], np.ones((3, 3)), iterations=2)
-        ink = np.where(near, ink, 0)
-    return ink
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    labels, count = ndimage.label(inked[box], np.ones((3, 3)))
+    if count == 1:
+        return ink
+    sizes = np.bincount(labels.ravel())[1:].astype(float)
+    unlikely = np.zeros(count, bool)
+    unlikely[_on_border(labels, box, ink.shape) - 1] = True
+    for index, place in enumerate(ndimage.find_objects(labels)):
+        unlikely[index] |= _is_frame(labels[place] == index + 1)
+    if not unlikely.all() and sizes[~unlikely].max() > 0.1 * sizes.max():
+        sizes[unlikely] = 0
+    keep = np.concatenate([[False], sizes >= 0.04 * sizes.max()])
+    kept = np.zeros(ink.shape, np.uint8)
+    kept[box] = keep[labels]
+    # The soft edge around a part stays with it.
+    return np.where(ndimage.maximum_filter(kept, 5), ink, 0)
+
+
+def _on_border(labels: np.ndarray, box: tuple[slice, slice], shape: tuple[int, int]) -> np.ndarray:
+    """The `labels` (of the `box` in a picture of that shape) that touch the picture's border."""
+    rows, columns = box
+    lines = [
+        (rows.start == 0, labels[0]),
+        (rows.stop == shape[0], labels[-1]),
+        (columns.start == 0, labels[:, 0]),
+        (columns.stop == shape[1], labels[:, -1]),
+    ]
+    touching = np.unique(np.concatenate([[0], *(line for at_edge, line in lines if at_edge)]))
+    return touching[1:].astype(int)
 
 
 def _is_frame(part: np.ndarray, edge: int = 2) -> bool:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.ml.ink import DrawingError
-from training.ml.pictures import as_it_is, crop, find_ink, read_grey, redraw
+from training.ml.picture_file import read_grey
+from training.ml.pictures import as_it_is, crop, find_ink, redraw
 from training.ml.strokes import Strokes, read_strokes, strokes_to_image
 
 MAX_DIGITS = 10
@@ -78,19 +79,21 @@ def split_picture(picture: bytes | np.ndarray) -> list[Piece]:
         [[x.start, y.start, x.stop, y.stop] for y, x in ndimage.find_objects(labels)], float
     )
     groups = _groups(boxes)
+    height, width = ink.shape
+    whole = np.array([width, height, width, height], float)
+    if len(groups) == 1:
+        box = _around(boxes)
+        return [_piece(redraw(crop(ink)) if ready is None else ready, box, box / whole)]
     # The soft edge around a part goes with it.
     nearest = ndimage.distance_transform_edt(
         labels == 0, return_distances=False, return_indices=True
     )
     owner = labels[tuple(nearest)] - 1
-    height, width = ink.shape
     pieces = []
     for group in groups:
         box = _around(boxes[group])
-        image = ready if ready is not None and len(groups) == 1 else None
-        if image is None:
-            image = redraw(crop(np.where(np.isin(owner, group), ink, 0)))
-        pieces.append(_piece(image, box, box / (width, height, width, height)))
+        image = redraw(crop(np.where(np.isin(owner, group), ink, 0)))
+        pieces.append(_piece(image, box, box / whole))
     return pieces
 
 

@@ -11,9 +11,11 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from benchmarks.material.upload_scenes import SCENES, glyph_of_strokes
+from training.ml import paper
 from training.ml.allographs import FORMS, draw_form
 from training.ml.ink import CENTRE, centre_of_mass
-from training.ml.pictures import MAX_BYTES, stroke_width
+from training.ml.picture_file import MAX_BYTES
+from training.ml.pictures import crop, redraw, stroke_width
 from training.ml.preprocess import DrawingError, picture_to_image, strokes_to_image
 
 PENS = (0.02, 0.06, 0.12, 0.18)
@@ -178,6 +180,50 @@ def test_a_photo_is_turned_as_its_camera_says():
     upright.rotate(90).save(file, "JPEG", exif=exif, quality=95)
 
     assert likeness(picture_to_image(file.getvalue()), picture_to_image(np.asarray(upright))) > 0.97
+
+
+def likeness_of_ways(grey: np.ndarray) -> float:
+    """How alike the short way's picture is to the one of the long way."""
+    short = redraw(crop(paper._keep_digit(paper._on_clean_paper(grey))))
+    return likeness(short, redraw(crop(paper._keep_digit(paper._on_uneven_paper(grey)))))
+
+
+@pytest.mark.parametrize("pen", PENS)
+@pytest.mark.parametrize(("back", "ink"), [(255, 0), (0, 255), (230, 90), (40, 160)])
+def test_a_clean_picture_goes_a_short_way_to_the_same_result(pen, back, ink):
+    for form in range(0, len(FORMS), 7):
+        share = drawn(form, pen=pen, side=300) / 255
+
+        assert likeness_of_ways(np.rint(back + (ink - back) * share).astype(np.uint8)) > 0.99
+
+
+def on_a_card(height: int, width: int, margin: int) -> np.ndarray:
+    """White on a dark card on a white page."""
+    page = np.full((height, width), 255, np.uint8)
+    page[margin:-margin, (width - height) // 2 + margin : (width + height) // 2 - margin] = 30
+    top, left = (height - 160) // 2, (width - 160) // 2
+    page[top : top + 160, left : left + 160] = np.maximum(drawn(), 30)
+    return page
+
+
+def test_a_digit_on_a_dark_card_on_a_white_page_is_read_as_the_digit():
+    assert likeness(picture_to_image(on_a_card(300, 300, 20)), picture_to_image(drawn())) > 0.97
+
+
+def test_a_filled_area_does_not_go_the_short_way():
+    assert paper._on_clean_paper(on_a_card(300, 400, 30)) is None
+
+
+@pytest.mark.parametrize("size", [(500, 500), (1_300, 1_000), (4_000, 3_000), (3_000, 420)])
+def test_a_large_photo_is_read_as_its_small_copy_is(size):
+    small = Image.new("L", (size[0] // 10, size[1] // 10), 235)
+    side = min(small.size) * 9 // 10
+    ink = Image.fromarray(drawn(side=400)).resize((side, side), Image.Resampling.BOX)
+    small.paste(20, (2, 2), ink)
+    file = io.BytesIO()
+    small.resize(size, Image.Resampling.BICUBIC).convert("RGB").save(file, "JPEG")
+
+    assert likeness(picture_to_image(file.getvalue()), picture_to_image(png(small))) > 0.96
 
 
 def test_paper_grain_is_not_ink():
