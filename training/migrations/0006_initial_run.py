@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('training', '0005_analysis'),
+        ('training', '0006_dataset_report'),
     ]
 
     operations = [
