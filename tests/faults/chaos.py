@@ -1,20 +1,23 @@
 """As many seeded faults as asked for, on SQLite and PostgreSQL at once; ends with a table.
 
-`python -m tests.faults.chaos 300 [--seed 1] [--only NAME]`, or `make chaos N=300`. Exit code 1 if
-an invariant did not hold; the folder of that site, with its logs, is kept then.
+`python -m tests.faults.chaos 300 [--seed 1] [--only NAME,NAME] [--sites 2]`, or `make chaos N=300`.
+Exit code 1 if an invariant did not hold; the folder of that site, with its logs, is kept then.
 """
 
 import argparse
 import os
 import random
+import resource
 import signal
 import sys
 import threading
 import time
 import traceback
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 from tests.faults.case import Case
 from tests.faults.catalogue import FAULTS, faults_for
@@ -104,53 +107,81 @@ def shuffled_for_ever(names: list[str], kind: str, seed: int) -> Iterator[tuple[
         seed += 1
 
 
-class Chaos:
-    """Two sites in two threads that take faults until enough were had."""
+def plan(count: int, seed: int, only: str, kinds: list[str]) -> dict[str, list[tuple[str, int]]]:
+    """(fault, seed) by kind of database: as many for each, give or take one.
 
-    def __init__(self, count: int, seed: int, only: str):
-        self.count, self.seed, self.only = count, seed, only
+    only: parts of the names of faults, with commas between; everything when empty.
+    """
+    parts = only.split(",")
+    planned = {}
+    for place, kind in enumerate(kinds):
+        names = [name for name in faults_for(kind) if any(part in name for part in parts)]
+        share = count // len(kinds) + (place < count % len(kinds))
+        planned[kind] = list(islice(shuffled_for_ever(names, kind, seed), share)) if names else []
+    return planned
+
+
+class Chaos:
+    """Sites in threads that take the faults planned for their kind of database until none is left.
+
+    Most of a fault is waiting, so several sites a database use the machine better than one.
+    """
+
+    def __init__(self, planned: dict[str, list[tuple[str, int]]]):
+        self.count = sum(map(len, planned.values()))
         self.verdicts: list[Verdict] = []
-        self.references: dict[str, str] = {}
-        self._begun = 0
+        self.references: dict[str, set[str]] = defaultdict(set)
+        self._left = {kind: deque(attacks) for kind, attacks in planned.items()}
         self._sites: list[Site] = []
         self._lock = threading.Lock()
 
     def abandon(self) -> None:
         """Interrupted: leave no process behind."""
-        self.count = 0
+        for attacks in self._left.values():
+            attacks.clear()
         for site in self._sites:
             site.close()
             site.database.close()
 
-    def run_on(self, database: Database, folder) -> None:
+    def run_on(self, database: Database, folder: Path) -> None:
+        """One site's life. Its folder stays if it saw a violation."""
         site = Site(database, folder)
         self._sites.append(site)
+        wrong = False
         try:
             site.start()
-            reference = self.references[database.kind] = reference_digest(site)
-            names = [name for name in faults_for(database.kind) if self.only in name]
-            for fault, seed in shuffled_for_ever(names, database.kind, self.seed):
-                with self._lock:
-                    if self._begun >= self.count:
-                        break
-                    self._begun += 1
-                self._note(attack(site, fault, seed, reference))
-            self._note_end(database, unfinished_evaluations(site))
+            site.reference = reference_digest(site)
+            self.references[database.kind].add(site.reference)
+            while attack_planned := self._next(database.kind):
+                verdict = attack(site, *attack_planned, site.reference)
+                wrong |= self._note(verdict)
+            wrong |= self._note_end(database, unfinished_evaluations(site))
+        except Exception as error:
+            wrong |= self._note_end(database, [f"{type(error).__name__}: {error}"])
+            raise
         finally:
             left = site.close()
             database.close()
-        self._note_end(database, [f"process {pid} is left" for pid in left])
-        if not any(v.violations for v in self.verdicts if v.database == database.kind):
+        wrong |= self._note_end(database, [f"process {pid} is left" for pid in left])
+        if not wrong:
             site.remove()
 
-    def _note_end(self, database: Database, found: list[str]) -> None:
-        if found:
-            self._note(Verdict("the end", database.kind, 0, 0, 0, 0, "ended", None, found))
+    def _next(self, kind: str) -> tuple[str, int] | None:
+        try:
+            return self._left[kind].popleft()
+        except IndexError:
+            return None
 
-    def _note(self, verdict: Verdict) -> None:
+    def _note_end(self, database: Database, found: list[str]) -> bool:
+        return bool(found) and self._note(
+            Verdict("the end", database.kind, 0, 0, 0, 0, "ended", None, found)
+        )
+
+    def _note(self, verdict: Verdict) -> bool:
         with self._lock:
             self.verdicts.append(verdict)
             say(f"{len(self.verdicts):4} of {self.count}  {verdict}")
+        return bool(verdict.violations)
 
 
 def table(verdicts: list[Verdict]) -> str:
@@ -193,24 +224,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make chaos")
     parser.add_argument("count", type=int, help="how many faults")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="part of a fault's name")
+    parser.add_argument("--only", default="", help="parts of faults' names, commas between")
     parser.add_argument("--on", default="", help="sqlite or postgresql alone")
+    parser.add_argument("--sites", type=int, default=2, help="how many a database, at once")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     began = time.monotonic()
-    chaos = Chaos(given.count, given.seed, given.only)
-    threads = []
-    folder = new_folder()
-    for database in (Sqlite(folder), postgres(server_url())):
-        if database is None:
-            say("No PostgreSQL: SQLite alone.")
-        elif given.on in ("", database.kind):
-            where = folder if isinstance(database, Sqlite) else new_folder()
-            threads.append(
-                threading.Thread(target=chaos.run_on, args=(database, where), daemon=True)
-            )
-            threads[-1].start()
+    makers = {"sqlite": Sqlite, "postgresql": lambda folder: postgres(server_url())}
+    wanted = [kind for kind in makers if given.on in ("", kind)]
+    sites: list[tuple[Database, Path]] = []
+    for kind in wanted * given.sites:
+        folder = new_folder()
+        if (database := makers[kind](folder)) is None:
+            folder.rmdir()
+            wanted = [known for known in wanted if known != kind]
+        else:
+            sites.append((database, folder))
+    if given.on != "sqlite" and "postgresql" not in wanted:
+        say("No PostgreSQL: SQLite alone.")
+    chaos = Chaos(plan(given.count, given.seed, given.only, wanted))
+    threads = [threading.Thread(target=chaos.run_on, args=site, daemon=True) for site in sites]
+    for thread in threads:
+        thread.start()
     try:
         for thread in threads:
             thread.join()
@@ -222,16 +258,19 @@ def main() -> None:
     waits = sorted(v.cancel_seconds for v in chaos.verdicts if v.cancel_seconds is not None)
     if waits:
         say(f"\nCancel took {waits[len(waits) // 2]:.2f} s (median), {waits[-1]:.2f} s at most.")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     say(
-        f"{len(chaos.verdicts)} faults from seed {given.seed} "
-        f"in {(time.monotonic() - began) / 60:.0f} minutes."
+        f"{len(chaos.verdicts)} faults from seed {given.seed} on {len(sites)} sites "
+        f"in {(time.monotonic() - began) / 60:.0f} minutes, "
+        f"{(used.ru_utime + used.ru_stime) / 60:.0f} minutes of processor time."
     )
     wrong = [verdict for verdict in chaos.verdicts if verdict.violations]
     for verdict in wrong:
         say(f"NOT HELD  {verdict}")
-    if len(set(chaos.references.values())) > 1:
-        say(f"NOT HELD  one recipe, two digests: {chaos.references}")
-    sys.exit(bool(wrong) or len(set(chaos.references.values())) > 1)
+    digests = set().union(*chaos.references.values())
+    if len(digests) > 1:
+        say(f"NOT HELD  one recipe, several digests: {dict(chaos.references)}")
+    sys.exit(bool(wrong) or len(digests) > 1 or len(chaos.verdicts) < chaos.count)
 
 
 if __name__ == "__main__":

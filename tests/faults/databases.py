@@ -5,6 +5,7 @@ admit: `fault_moves` has each change of a run's state, fence or epochs; `fault_e
 an epoch's row beside the run's fence and status at that moment.
 """
 
+import itertools
 import os
 import shutil
 import socket
@@ -164,10 +165,12 @@ class Postgres:
 class BorrowedPostgres(Postgres):
     """A throw-away database on a server that is not ours to restart."""
 
+    _numbers = itertools.count(1)
+
     def __init__(self, server_url: str):
         super().__init__()
         self._server_url = server_url
-        self._name = f"digitsite_faults_{os.getpid()}"
+        self._name = f"digitsite_faults_{os.getpid()}_{next(self._numbers)}"
         with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {self._name}")
         self.url = f"{server_url.rsplit('/', 1)[0]}/{self._name}"
