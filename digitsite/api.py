@@ -23,6 +23,7 @@ from training.api import router as training_router
 from training.ml.preprocess import DrawingError
 from training.services.evaluations import EvaluationError
 from training.services.runs import RunError
+from training.sweep_api import router as sweep_router
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", training_router)
+api.add_router("", sweep_router)
 api.add_router("", inference_router)
 api.add_router("", snapshot_router)
 

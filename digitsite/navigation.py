@@ -41,7 +41,10 @@ SECTIONS: tuple[tuple[str, tuple[Link, ...]], ...] = (
                 "runs",
                 "runs",
                 Capability.BROWSE,
-                ("run", "run_new", "evaluation", "evaluation_cell"),
+                (
+                    *("run", "run_new", "run_compare", "sweeps", "sweep", "sweep_new"),
+                    *("evaluation", "evaluation_cell"),
+                ),
             ),
             Link("Models", "models", "models", Capability.BROWSE, ("model",)),
         ),

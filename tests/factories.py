@@ -12,11 +12,13 @@ from digitsite.accounts.models import User
 from digitsite.accounts.roles import Role
 from tests.training.ml.synthetic import synthetic_digits
 from training import storage
+from training.ml import search_space
 from training.ml.hyperparameters import Hyperparameters
-from training.models import Dataset, EpochMetric, Evaluation, TrainingRun
+from training.models import Dataset, EpochMetric, Evaluation, Sweep, TrainingRun
 from training.services import evaluations, outcomes, runs
 from training.services.claims import Claim, claim_run
 from training.services.datasets import add_dataset
+from training.services.sweeps import create_sweep
 
 _numbers = itertools.count(1)
 
@@ -161,3 +163,19 @@ def block_reader_onnx() -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     checker.check_model(model)
     return model.SerializeToString(deterministic=True)
+
+
+def make_sweep(owner: User | None = None, dataset: Dataset | None = None, **space) -> Sweep:
+    """A queued grid sweep of the tiny network, over dropout unless `space` says otherwise."""
+    dimensions = search_space.read_space(space or {"dropout": [0, 0.2]}, TINY)
+    plan = search_space.plan(TINY, dimensions, method="grid", max_runs=50)
+    return create_sweep(
+        owner=owner or make_user(),
+        dataset=dataset or make_dataset(),
+        recipe="fast",
+        base=TINY,
+        space=dimensions,
+        method="grid",
+        plan=plan,
+        max_runs=50,
+    )

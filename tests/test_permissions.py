@@ -20,7 +20,7 @@ from digitsite.accounts.roles import Capability, Role
 from digitsite.accounts.tokens import create_token
 from digitsite.api import api
 from inference.models import Snapshot
-from tests.factories import make_run, make_user
+from tests.factories import make_run, make_sweep, make_user
 from tests.inference.gradio_routes import gradio_routes
 from tests.inference.rows import make_drawing, make_misclassification, make_version
 from training.services import runs
@@ -101,6 +101,26 @@ TABLE = [
         ok=_statuses(302),
         data={"run": 0},
     ),
+    Row("run_compare", Capability.BROWSE),
+    Row("sweeps", Capability.BROWSE),
+    Row("sweep_new", Capability.LAUNCH_RUNS),
+    Row("sweep_new", Capability.LAUNCH_RUNS, method="post", ok=_statuses(422)),
+    Row("sweep_plan", Capability.LAUNCH_RUNS, method="post"),
+    Row("sweep", Capability.BROWSE, lambda w: {"pk": w.sweep.pk}),
+    Row(
+        "sweep_cancel",
+        Capability.MANAGE_RUNS,
+        lambda w: {"pk": w.sweep.pk},
+        method="post",
+        ok=_statuses(302),
+    ),
+    Row(
+        "sweep_cancel",
+        Capability.LAUNCH_RUNS,
+        lambda w: {"pk": w.own_sweep.pk},
+        method="post",
+        ok=_statuses(302),
+    ),
     Row("evaluation", Capability.BROWSE, lambda w: {"pk": w.evaluation.pk}),
     Row(
         "evaluation_cell",
@@ -174,6 +194,8 @@ def _world(user) -> SimpleNamespace:
         own_drawing=make_drawing(model=model, author=user) if user else drawing,
         own_run=make_run(owner=user) if user else model.run,
         snapshot=Snapshot.objects.create(name="Drawings", mnist_share=0.7),
+        sweep=(sweep := make_sweep()),
+        own_sweep=make_sweep(owner=user) if user else sweep,
     )
 
 
@@ -229,6 +251,11 @@ API: dict[tuple[str, str], tuple[Capability, frozenset[int]]] = {
     ("get", "/runs/{pk}/events"): (Capability.BROWSE, _statuses(200)),
     ("post", "/runs/{pk}/cancel"): (Capability.MANAGE_RUNS, _statuses(409)),
     ("post", "/runs/{pk}/resume"): (Capability.MANAGE_RUNS, _statuses(409)),
+    ("get", "/sweeps"): (Capability.BROWSE, _statuses(200)),
+    ("post", "/sweeps"): (Capability.LAUNCH_RUNS, _statuses(422)),
+    ("post", "/sweeps/plan"): (Capability.LAUNCH_RUNS, _statuses(422)),
+    ("get", "/sweeps/{pk}"): (Capability.BROWSE, _statuses(200)),
+    ("post", "/sweeps/{pk}/cancel"): (Capability.MANAGE_RUNS, _statuses(200)),
     ("get", "/evaluations"): (Capability.BROWSE, _statuses(200)),
     ("get", "/evaluations/{pk}"): (Capability.BROWSE, _statuses(200)),
     ("post", "/evaluations"): (Capability.LAUNCH_RUNS, _statuses(422)),
@@ -269,6 +296,7 @@ def test_the_api_gives_everybody_what_the_table_says(role, with_token):
         pk = {
             "datasets": world.run.dataset_id,
             "runs": world.run.pk,
+            "sweeps": world.sweep.pk,
             "evaluations": world.evaluation.pk,
             "snapshots": world.snapshot.pk,
             "drawings": (world.drawing if "review" in route else world.own_drawing).pk,

@@ -12,7 +12,7 @@ from digitsite.accounts.api_access import ApiError, may
 from digitsite.accounts.roles import Capability
 from training import run_page, selectors
 from training.ml.hyperparameters import Hyperparameters, describe_errors
-from training.ml.recipes import DEFAULT_RECIPE, RECIPES
+from training.ml.recipes import DEFAULT_RECIPE, RECIPES, Recipe
 from training.models import Dataset, Evaluation, TrainingRun
 from training.services import evaluations, runs
 from training.starting_points import fine_tuning_of, starting_point
@@ -38,6 +38,8 @@ class RunOut(Schema):
     id: int
     owner: str
     dataset: int
+    parent: int | None
+    sweep: int | None
     recipe: str
     initial_run: int | None
     status: str
@@ -66,6 +68,14 @@ class RunOut(Schema):
         return run.initial_run_id
 
     @staticmethod
+    def resolve_parent(run: TrainingRun) -> int | None:
+        return run.parent_id
+
+    @staticmethod
+    def resolve_sweep(run: TrainingRun) -> int | None:
+        return run.sweep_id
+
+    @staticmethod
     def resolve_queue_position(run: TrainingRun) -> int | None:
         return selectors.queue_position(run)
 
@@ -75,9 +85,12 @@ class RunIn(Schema):
 
     `start_from`: the number of a model to fine-tune. Without a recipe, fields that are left out
     are then the model's own, with fewer epochs and smaller steps.
+
+    `parent`: the number of a run to clone. Everything that is left out is then as in that run.
     """
 
     recipe: str | None = None
+    parent: int | None = None
     dataset: int | None = None
     start_from: int | None = None
     hyperparameters: dict[str, Any] = {}
@@ -149,7 +162,7 @@ def list_datasets(request: HttpRequest):
     "/datasets/{int:pk}", response=DatasetOut, auth=may(Capability.BROWSE), tags=["datasets"]
 )
 def get_dataset(request: HttpRequest, pk: int):
-    return _one(Dataset.objects.all(), pk, "dataset")
+    return one_or_404(Dataset.objects.all(), pk, "dataset")
 
 
 @router.get("/runs", response=list[RunOut], auth=may(Capability.BROWSE), tags=["runs"])
@@ -171,25 +184,25 @@ def list_runs(request: HttpRequest, wanted: Query[RunFilter]):
 @router.post("/runs", response={201: RunOut}, auth=may(Capability.LAUNCH_RUNS), tags=["runs"])
 def create_run(request: HttpRequest, body: RunIn):
     """Put a training run into the queue."""
-    source = _start(body.start_from)
-    name = body.recipe or (source.recipe if source else DEFAULT_RECIPE)
-    recipe = RECIPES.get(name)
-    if recipe is None and (source is None or body.recipe):
-        raise ApiError(
-            422,
-            "unknown_recipe",
-            f"There is no recipe {name!r}; there are {', '.join(RECIPES)}.",
-        )
     if len(body.note) > 200:
         raise ApiError(422, "invalid", f"A note has at most 200 characters, got {len(body.note)}.")
-    usual = fine_tuning_of(source) if source and not body.recipe else recipe.hyperparameters
+    parent = None if body.parent is None else _run(body.parent)
+    source = _start(body.start_from)
+    like = source or parent
+    name = recipe_or_error(body.recipe).name if body.recipe else like and like.recipe
+    if body.recipe or like is None:
+        usual = recipe_or_error(body.recipe or DEFAULT_RECIPE).hyperparameters.model_dump()
+    else:
+        usual = fine_tuning_of(source).model_dump() if source else parent.hyperparameters
+    on = parent.dataset_id if parent and body.dataset is None else body.dataset
     run = runs.create_run(
         owner=request.auth,
-        dataset=_dataset(body.dataset),
-        recipe=name,
-        hyperparameters=_hyperparameters(usual, body.hyperparameters),
+        dataset=wanted_dataset(on),
+        recipe=name or DEFAULT_RECIPE,
+        hyperparameters=hyperparameters_or_error(usual, body.hyperparameters),
         note=body.note,
-        initial_run=source,
+        parent=parent,
+        initial_run=source or (parent and parent.initial_run),
     )
     return Status(201, run)
 
@@ -261,10 +274,10 @@ def create_evaluation(request: HttpRequest, body: EvaluationIn):
     tags=["evaluations"],
 )
 def get_evaluation(request: HttpRequest, pk: int):
-    return _one(Evaluation.objects.all(), pk, "evaluation")
+    return one_or_404(Evaluation.objects.all(), pk, "evaluation")
 
 
-def _one(rows, pk: int, what: str):
+def one_or_404(rows, pk: int, what: str):
     row = rows.filter(pk=pk).first()
     if row is None:
         raise Http404(f"There is no {what} {pk}.")
@@ -272,12 +285,21 @@ def _one(rows, pk: int, what: str):
 
 
 def _run(pk: int) -> TrainingRun:
-    return _one(TrainingRun.objects.select_related("owner"), pk, "run")
+    return one_or_404(TrainingRun.objects.select_related("owner"), pk, "run")
 
 
-def _dataset(pk: int | None) -> Dataset:
+def recipe_or_error(name: str) -> Recipe:
+    recipe = RECIPES.get(name)
+    if recipe is None:
+        raise ApiError(
+            422, "unknown_recipe", f"There is no recipe {name!r}; there are {', '.join(RECIPES)}."
+        )
+    return recipe
+
+
+def wanted_dataset(pk: int | None) -> Dataset:
     if pk is not None:
-        return _one(Dataset.objects.all(), pk, "dataset")
+        return one_or_404(Dataset.objects.all(), pk, "dataset")
     dataset = selectors.default_dataset()
     if dataset is None:
         raise ApiError(
@@ -295,9 +317,9 @@ def _start(model: int | None) -> TrainingRun | None:
     return run
 
 
-def _hyperparameters(recipe: Hyperparameters, changes: dict[str, Any]) -> Hyperparameters:
+def hyperparameters_or_error(base: dict[str, Any], changes: dict[str, Any]) -> Hyperparameters:
     try:
-        return Hyperparameters(**recipe.model_dump() | changes)
+        return Hyperparameters(**base | changes)
     except ValidationError as error:
         fields = [
             {"field": name, "message": message} for name, message in describe_errors(error).items()

@@ -50,9 +50,7 @@ class Paces:
 
     def of(self, run: TrainingRun, *, prompt: bool) -> Pace:
         """Expected of a run; prompt: whether an idle worker takes it at once."""
-        if run.dataset_id not in self._timed:
-            self._timed[run.dataset_id] = _timed(run.dataset_id)
-        timed = self._timed[run.dataset_id]
+        timed = self._of_dataset(run.dataset_id)
         same = _influential(run.hyperparameters)
         alike = _first_with_any(
             [one for one in timed if one.hyperparameters == same],
@@ -65,6 +63,15 @@ class Paces:
             epoch=_middle((one.pace.epoch for one in alike), EPOCH_SECONDS),
             finish=_middle((one.pace.finish for one in around), FINISH_SECONDS),
         )
+
+    def has_timed(self, dataset_id: int) -> bool:
+        """Whether any run tells how quickly runs on this dataset go."""
+        return bool(self._of_dataset(dataset_id))
+
+    def _of_dataset(self, dataset_id: int) -> list[_Timed]:
+        if dataset_id not in self._timed:
+            self._timed[dataset_id] = _timed(dataset_id)
+        return self._timed[dataset_id]
 
 
 def seconds_per_epoch(metrics: Sequence[EpochMetric]) -> float | None:

@@ -75,7 +75,7 @@ def context(user, run: TrainingRun, newest: dict[str, Any] | None = None) -> dic
         "evaluations": list(run.evaluations.select_related("dataset").order_by("id")),
         "model_version": getattr(run, "model_version", None) if run.is_final else None,
         "environment": _flat(run.environment),
-        "training_seconds": _training_seconds(run),
+        "training_seconds": training_seconds(run),
         **_waiting(run),
         **_progress(run, newest or {}),
     }
@@ -100,16 +100,17 @@ def hyperparameter_rows(run: TrainingRun) -> list[dict[str, Any]]:
         rows.append(
             {
                 "title": info.title if info else name,
-                "value": _shown(value),
+                "value": shown_value(value),
                 "unit": extra["unit"],
                 "group": extra["group"],
-                "changed_from": _shown(usual) if usual != value else "",
+                "changed_from": shown_value(usual) if usual != value else "",
             }
         )
     return rows
 
 
-def _shown(value: Any) -> str:
+def shown_value(value: Any) -> str:
+    """A hyperparameter's value for people."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.6g}" if isinstance(value, float) else str(value).replace("_", " ")
@@ -155,7 +156,8 @@ def _flat(environment: dict[str, Any]) -> dict[str, Any]:
     return facts | environment.get("packages", {})
 
 
-def _training_seconds(run: TrainingRun) -> float | None:
+def training_seconds(run: TrainingRun) -> float | None:
+    """From the first claim to the end or to now; None before it."""
     if run.started_at is None:
         return None
     return ((run.finished_at or timezone.now()) - run.started_at).total_seconds()

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from training.views import datasets, evaluations, runs
+from training.views import comparison, datasets, evaluations, runs, sweeps
 
 urlpatterns = [
     path("datasets/", datasets.datasets, name="datasets"),
@@ -22,6 +22,7 @@ urlpatterns = [
     ),
     path("runs/", runs.run_list, name="runs"),
     path("runs/new/", runs.run_new, name="run_new"),
+    path("runs/compare/", comparison.run_compare, name="run_compare"),
     path("runs/<int:pk>/", runs.run_detail, name="run"),
     path("runs/<int:pk>/live/", runs.run_live, name="run_live"),
     path("runs/<int:pk>/events/", runs.run_events, name="run_events"),
@@ -29,6 +30,11 @@ urlpatterns = [
     path("runs/<int:pk>/cancel/", runs.run_cancel, name="run_cancel"),
     path("runs/<int:pk>/resume/", runs.run_resume, name="run_resume"),
     path("evaluations/new/", evaluations.evaluation_new, name="evaluation_new"),
+    path("sweeps/", sweeps.sweep_list, name="sweeps"),
+    path("sweeps/new/", sweeps.sweep_new, name="sweep_new"),
+    path("sweeps/plan/", sweeps.sweep_plan, name="sweep_plan"),
+    path("sweeps/<int:pk>/", sweeps.sweep_detail, name="sweep"),
+    path("sweeps/<int:pk>/cancel/", sweeps.sweep_cancel, name="sweep_cancel"),
     path("evaluations/<int:pk>/", evaluations.evaluation_detail, name="evaluation"),
     path(
         "evaluations/<int:pk>/<int:true>/<int:predicted>/",

@@ -26,6 +26,7 @@ PAIRS = [
     *[("ink", ground, 4.5) for ground in ("accent-soft", "good-soft", "warn-soft", "bad-soft")],
     ("ink", "marker", 4.5),
     ("accent", "grid", 3),
+    *[(f"series-{number}", "surface", 4.5) for number in range(1, 7)],
 ]
 
 

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from digitsite.accounts.models import User
 from tests.factories import make_dataset, make_run, make_succeeded_run
-from training.models import TrainingRun
+from training.models import Sweep, TrainingRun
 from training.services import datasets
 from training.services.claims import claim_next
 from training.services.trainer import Outcome
@@ -193,3 +193,44 @@ def test_the_keeper_works_until_sigterm(child_environment, redis_url):
 
     assert process.wait(timeout=60) == 0
     assert before is not None
+
+
+@pytest.mark.django_db
+def test_sweep_tells_the_plan_queues_it_and_cancels_it(admin, capsys, redis_url):
+    make_dataset()
+    plan = ["--try", "dropout=0, 0.2", "--try", "depth=2 to 5 in 4", "--set", "epochs=1"]
+    call_command("sweep", *plan, "--dry-run")
+    out = capsys.readouterr().out
+    assert "4 runs of fast on Blocks v1, 4 epochs" in out
+    assert out.count("Left out 2: Depth: the strided architecture needs 2 to 3") == 2
+    assert "dropout=0.2, depth=3" in out
+    assert not TrainingRun.objects.exists()
+
+    call_command("sweep", *plan)
+    out = capsys.readouterr().out
+    sweep = Sweep.objects.get()
+    assert f"Sweep {sweep.pk} is in the queue: http://127.0.0.1:8000/sweeps/{sweep.pk}/" in out
+    assert "No training worker is alive" in out
+    assert (sweep.owner, sweep.runs.count()) == (admin, 4)
+
+    call_command("sweep", "--cancel", str(sweep.pk))
+    assert "4 runs cancelled." in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Choose at least one hyperparameter"),
+        (["--try", "dropout"], "--try dropout: expected FIELD=VALUES."),
+        (["--try", "dropout=2"], "dropout: Must be at most 0.9, got 2."),
+        (["--try", "dropout=0", "--set", "epochs=0"], "epochs: Must be at least 1, got 0."),
+        (["--try", "seed=1 to 40 in 40"], "The grid has 40 combinations, the budget is 12 runs"),
+        (["--cancel", "77"], "There is no sweep 77."),
+    ],
+)
+def test_sweep_explains_what_it_cannot_do(admin, arguments, sentence):
+    make_dataset()
+    with pytest.raises(CommandError) as caught:
+        call_command("sweep", *arguments)
+    assert sentence in str(caught.value)

@@ -2,6 +2,7 @@ from training.models.analysis import Analysis
 from training.models.dataset import Dataset
 from training.models.evaluation import Evaluation, Misclassification
 from training.models.run import EpochMetric, RunEvent, TrainingRun
+from training.models.sweep import Sweep
 
 __all__ = [
     "Analysis",
@@ -10,5 +11,6 @@ __all__ = [
     "Evaluation",
     "Misclassification",
     "RunEvent",
+    "Sweep",
     "TrainingRun",
 ]

@@ -3,6 +3,7 @@ from django.db import models
 from django.utils import timezone
 
 from training.models.dataset import Dataset
+from training.models.sweep import Sweep
 
 
 class TrainingRun(models.Model):
@@ -46,6 +47,9 @@ class TrainingRun(models.Model):
         blank=True,
         related_name="fine_tunings",
         help_text="Whose model's weights it starts from; empty: from random ones",
+    )
+    sweep = models.ForeignKey(
+        Sweep, on_delete=models.PROTECT, null=True, blank=True, related_name="runs"
     )
     priority = models.SmallIntegerField(default=0)
 

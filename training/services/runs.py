@@ -35,23 +35,33 @@ def create_run(
     initial_run: whose model's weights it starts from, instead of random ones.
     Raises RunError if the dataset has nothing to learn from, or the model has another network.
     """
-    if not dataset.train_count:
-        raise RunError(f"{dataset} has no training images: it is only to judge by.")
-    if initial_run is not None:
-        _check_start(initial_run, hyperparameters)
-    run = TrainingRun.objects.create(
-        owner=owner,
-        dataset=dataset,
-        recipe=recipe,
-        hyperparameters=hyperparameters.model_dump(mode="json"),
-        note=note,
-        parent=parent,
-        initial_run=initial_run,
-        priority=priority,
+    (run,) = queue_runs(
+        TrainingRun(
+            owner=owner,
+            dataset=dataset,
+            recipe=recipe,
+            hyperparameters=hyperparameters.model_dump(mode="json"),
+            note=note,
+            parent=parent,
+            initial_run=initial_run,
+            priority=priority,
+        )
     )
-    log_event(run.pk, run.fence, f"Queued by {owner}.")
-    _wake_after_commit(run)
     return run
+
+
+@transaction.atomic
+def queue_runs(*unsaved: TrainingRun) -> list[TrainingRun]:
+    """All of them or none, in this order. Raises RunError if one could not be trained."""
+    for run in unsaved:
+        if not run.dataset.train_count:
+            raise RunError(f"{run.dataset} has no training images: it is only to judge by.")
+        if run.initial_run is not None:
+            _check_start(run.initial_run, Hyperparameters(**run.hyperparameters))
+        run.save(force_insert=True)
+        log_event(run.pk, run.fence, f"Queued by {run.owner}.")
+    _wake_after_commit(*unsaved)
+    return list(unsaved)
 
 
 @transaction.atomic
@@ -154,10 +164,12 @@ def _verb(status: str) -> str:
     return "been cancelled" if status == Status.CANCELLED else status
 
 
-def _wake_after_commit(run: TrainingRun) -> None:
+def _wake_after_commit(*queued: TrainingRun) -> None:
     def wake() -> None:
         crash_points.reached("run-committed")
-        if wakeups.wake_trainer():
+        for run in queued:
+            if not wakeups.wake_trainer():
+                return  # Redis is away: who launched them need not wait for each; the keeper will
             TrainingRun.objects.filter(pk=run.pk).update(woken_at=timezone.now())
 
     transaction.on_commit(wake)

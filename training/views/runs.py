@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from digitsite.accounts.access import requires
 from digitsite.accounts.roles import Capability
 from training import event_file, live, run_listing, run_page, selectors
+from training.comparison import MOST_RUNS as MOST_COMPARED
 from training.forms import LaunchForm
 from training.ml.recipes import DEFAULT_RECIPE, RECIPES
 from training.models import Dataset, TrainingRun
@@ -39,6 +40,8 @@ def run_list(request: HttpRequest) -> HttpResponse:
         ],
         "owners": run_listing.owners(),
         "refreshes": any(not run.is_final for run in page),
+        "picked": {int(text) for text in query.getlist("run") if text.isdecimal()},
+        "most_compared": MOST_COMPARED,
     }
     template = "training/_run_rows.html" if request.htmx else "training/run_list.html"
     return render(request, template, shown)

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pydantic
 from django.core.management.base import BaseCommand, CommandError
@@ -96,11 +97,7 @@ class Command(BaseCommand):
             values = fine_tuning_of(source).model_dump()
         else:
             values = RECIPES[recipe or DEFAULT_RECIPE].hyperparameters.model_dump()
-        for change in changes:
-            field, equals, value = change.partition("=")
-            if not equals:
-                raise CommandError(f"--set {change}: expected FIELD=VALUE.")
-            values[field.strip()] = value.strip()
+        values = changed(values, changes)
         if seed is not None:
             values["seed"] = seed
         try:
@@ -117,7 +114,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         create = partial(
             runs.create_run,
-            owner=self._owner(user),
+            owner=owner_named(user),
             dataset=on,
             recipe=recipe or (source.recipe if source else DEFAULT_RECIPE),
             hyperparameters=hyperparameters,
@@ -148,17 +145,6 @@ class Command(BaseCommand):
 
         return resume
 
-    def _owner(self, username: str | None) -> User:
-        if username:
-            owner = User.objects.filter(username=username).first()
-            if owner is None:
-                raise CommandError(f"There is no user {username!r}.")
-            return owner
-        owner = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
-        if owner is None:
-            raise CommandError("There is no admin yet: manage.py createsuperuser, or use --user.")
-        return owner
-
     def _train(self, claim: Claim) -> Outcome:
         stop = Stop()
         bar = _ProgressBar(self.stdout, live=sys.stderr.isatty())
@@ -172,6 +158,30 @@ class Command(BaseCommand):
             for number, handler in before.items():
                 signal.signal(number, handler)
             bar.clear()
+
+
+def changed(values: dict[str, Any], changes: list[str]) -> dict[str, Any]:
+    """Values with every FIELD=VALUE of `changes` in place. Raises CommandError."""
+    values = dict(values)
+    for change in changes:
+        field, equals, value = change.partition("=")
+        if not equals:
+            raise CommandError(f"--set {change}: expected FIELD=VALUE.")
+        values[field.strip()] = value.strip()
+    return values
+
+
+def owner_named(username: str | None) -> User:
+    """The person of that name, else the first admin. Raises CommandError."""
+    if username:
+        owner = User.objects.filter(username=username).first()
+        if owner is None:
+            raise CommandError(f"There is no user {username!r}.")
+        return owner
+    owner = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
+    if owner is None:
+        raise CommandError("There is no admin yet: manage.py createsuperuser, or use --user.")
+    return owner
 
 
 def _page(run: TrainingRun) -> str:
