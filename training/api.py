@@ -263,7 +263,7 @@ def create_evaluation(request: HttpRequest, body: EvaluationIn):
     One that failed is tried again. Ask for it until its status is `done`.
     """
     run = _run(body.run)
-    dataset = run.dataset if body.dataset is None else _dataset(body.dataset)
+    dataset = run.dataset if body.dataset is None else wanted_dataset(body.dataset)
     return Status(201, evaluations.request_evaluation(run, dataset, body.split, by=request.auth))
 
 
