@@ -9,7 +9,6 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('training', '0006_dataset_report'),
         ('training', '0006_initial_run'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
