@@ -18,6 +18,7 @@ from inference.predictor import ModelUnavailable, NoProductionModel
 from inference.services.promotion import GateRefused, PromotionError
 from inference.services.reviews import ReviewError
 from inference.services.snapshots import SnapshotError
+from inference.share_api import router as share_router
 from inference.snapshot_api import router as snapshot_router
 from training.api import router as training_router
 from training.ml.preprocess import DrawingError
@@ -40,6 +41,7 @@ api.add_router("", training_router)
 api.add_router("", sweep_router)
 api.add_router("", inference_router)
 api.add_router("", snapshot_router)
+api.add_router("", share_router)
 
 
 def _refuse(request: HttpRequest, status: int, code: str, message: str, **details) -> HttpResponse:

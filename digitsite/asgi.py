@@ -15,7 +15,7 @@ from fastapi import FastAPI  # noqa: E402
 from fastapi.middleware.cors import CORSMiddleware  # noqa: E402
 
 from digitsite.database_threads import close_database_threads  # noqa: E402
-from digitsite.gate import USER_KEY, Gate  # noqa: E402
+from digitsite.gate import CALLER_KEY, Gate  # noqa: E402
 from digitsite.quick_predict import QuickPredict  # noqa: E402
 from inference.predictor import predictor  # noqa: E402
 from inference.studio.app import mount_studio  # noqa: E402
@@ -41,7 +41,7 @@ def build() -> QuickPredict:
     mount_studio(
         site,
         STUDIO_PREFIX,
-        username_of=lambda request: request.scope[USER_KEY].username,
+        username_of=lambda request: request.scope[CALLER_KEY].name,
     )
     site.mount("/", django_application)
     return QuickPredict(Gate(site, prefix=STUDIO_PREFIX))

@@ -44,6 +44,21 @@ def integer(name: str, default: int, *, minimum: int, maximum: int) -> int:
     return int(value)
 
 
+def rate(name: str, default: str) -> tuple[float, int]:
+    """PER_SECOND/AT_ONCE, such as 10/600: ten a second, after 600 at once."""
+    raw = os.environ.get(name, default)
+    per_second, _, at_once = raw.partition("/")
+    try:
+        value = (float(per_second), int(at_once))
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name}={raw!r} is not a rate. Use PER_SECOND/AT_ONCE, such as {default}."
+        ) from None
+    if not (0 < value[0] <= 1e6 and 1 <= value[1] <= 10**9):
+        raise ImproperlyConfigured(f"{name}={raw}: both numbers are above 0.")
+    return value
+
+
 def words(name: str, default: list[str]) -> list[str]:
     raw = os.environ.get(name)
     return default if raw is None else [word.strip() for word in raw.split(",") if word.strip()]

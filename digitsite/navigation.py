@@ -24,6 +24,13 @@ SECTIONS: tuple[tuple[str, tuple[Link, ...]], ...] = (
             Link("Draw", "draw", "draw", Capability.DRAW),
             Link("My drawings", "my_drawings", "drawings", Capability.DRAW, ("drawing",)),
             Link("Review", "review", "review", Capability.REVIEW),
+            Link(
+                "Share links",
+                "sharing",
+                "share",
+                Capability.SHARE,
+                ("share_create", "share_drawings"),
+            ),
         ),
     ),
     (

@@ -32,13 +32,15 @@ class QuickPredict:
 
     async def __call__(self, scope, receive, send) -> None:
         key = _token(scope)
-        if key is None or not await _may_draw(key):  # nothing of a stranger's body is read
+        caller = None if key is None else await _caller(key)
+        if caller is None:  # nothing of a stranger's body is read
             await self.app(scope, receive, send)
             return
         messages = await _read(receive)
         answer = None
         if messages[-1]["type"] == "http.request":
-            answer = await _answer(b"".join(part.get("body", b"") for part in messages))
+            body = b"".join(part.get("body", b"") for part in messages)
+            answer = await _answer(body, caller)
         if answer is None:
             await self.app(scope, _replay(messages, receive), send)
             return
@@ -96,18 +98,20 @@ def _replay(messages: list[dict], receive):
     return replay
 
 
-async def _may_draw(key: str) -> bool:
+async def _caller(key: str) -> int | None:
+    """The primary key of the token's owner, if they may draw."""
     try:
-        return Capability.DRAW in await in_database_thread(tokens.capabilities_of_key, key)
+        holder = await in_database_thread(tokens.holder_of_key, key)
     except DatabaseError as error:
         logger.debug("left to Django: %r", error)
-        return False
+        return None
+    return holder.owner_id if Capability.DRAW in holder.capabilities else None
 
 
-async def _answer(body: bytes) -> bytes | None:
+async def _answer(body: bytes, caller: int) -> bytes | None:
     """The answer of the model as JSON; None if there is anything to refuse."""
     try:
-        return await predict_call(body)
+        return await predict_call(body, caller)
     except Exception as error:  # Django's route fails in the same way, and says it as it should
         logger.debug("left to Django: %r", error)
         return None

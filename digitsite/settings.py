@@ -143,7 +143,7 @@ LOGOUT_REDIRECT_URL = "landing"
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_TEMPLATE = "registration/locked_out.html"
+AXES_LOCKOUT_CALLABLE = "digitsite.accounts.views.locked_out"
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 
@@ -248,6 +248,17 @@ RUN_DEADLINE_SECONDS = environment.number(
 # TensorFlow's threads in a trainer; 0 is one for each CPU that the process may use.
 TRAIN_THREADS = environment.integer("TRAIN_THREADS", 0, minimum=0, maximum=1024)
 REVIEWS_REQUIRED = environment.integer("REVIEWS_REQUIRED", 1, minimum=1, maximum=5)
+
+# --- how often (docs/settings.md): PER_SECOND/AT_ONCE, in each web process --------------------
+
+RATE_PREDICTIONS = environment.rate("RATE_PREDICTIONS", "500/30000")
+RATE_PICTURES = environment.rate("RATE_PICTURES", "200/20000")
+RATE_DRAWINGS = environment.rate("RATE_DRAWINGS", "10/600")
+RATE_SIGN_INS = environment.rate("RATE_SIGN_INS", "1/60")
+RATE_VISITOR_PREDICTIONS = environment.rate("RATE_VISITOR_PREDICTIONS", "500/10000")
+RATE_VISITOR_DRAWINGS = environment.rate("RATE_VISITOR_DRAWINGS", "5/300")
+STREAMS_PER_PERSON = environment.integer("STREAMS_PER_PERSON", 4, minimum=1, maximum=1000)
+STREAMS_TOTAL = environment.integer("STREAMS_TOTAL", 200, minimum=1, maximum=100_000)
 
 # --- logs ---------------------------------------------------------------------------------------
 

@@ -16,9 +16,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from inference.drawing_pictures import digit_data_uri
-from inference.models import Drawing, ModelVersion, Promotion, Review
+from inference.models import Drawing, ModelVersion, Promotion, Review, ShareLink
 from inference.selectors import headline_evaluation, model_versions
-from inference.services import reviews
+from inference.services import reviews, share_links
 from inference.services.promotion import REASON_MAX, PromotionError, promote
 from inference.templatetags.drawings import ink
 from training.admin import ReadOnly
@@ -268,6 +268,26 @@ class MisclassificationAdmin(VerdictActions, admin.ModelAdmin):
                 row, reviewer=request.user, verdict=verdict, label=label
             ),
         )
+
+
+@admin.register(ShareLink)
+class ShareLinkAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("label", "owner", "state", "drawings_taken", "max_drawings", "created_at")
+    list_display += ("expires_at", "last_used_at")
+    list_filter = (("owner", admin.RelatedOnlyFieldListFilter),)
+    list_select_related = ("owner",)
+    search_fields = ("label", "hint", "owner__username")
+    date_hierarchy = "created_at"
+    exclude = ("digest",)
+    actions = ("revoke",)
+
+    def view_on_site(self, obj) -> str:
+        return reverse("share_drawings", args=[obj.pk])
+
+    @admin.action(description="Revoke")
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ShareLink]) -> None:
+        ended = sum(share_links.revoke_share_link(link) for link in queryset)
+        self.message_user(request, f"Links revoked: {ended}.", messages.SUCCESS)
 
 
 @admin.register(Review)

@@ -7,6 +7,7 @@ from ninja import Router, Schema, Status
 from ninja.pagination import LimitOffsetPagination, paginate
 
 from digitsite.accounts.api_access import ApiError, may, may_async
+from digitsite.accounts.limits import pictures, submissions
 from digitsite.accounts.roles import Capability
 from inference import predict_request, registry, selectors
 from inference.downloads import download
@@ -15,7 +16,7 @@ from inference.models import Drawing, ModelVersion, Review
 from inference.predict_call import predict_call
 from inference.promotion_gate import gate_report
 from inference.services import promotion, reviews
-from inference.services.drawings import submissions, submit_drawing
+from inference.services.drawings import submit_drawing
 
 router = Router()
 
@@ -67,7 +68,8 @@ async def predict(request: HttpRequest):
     base64); or `batch`, a list of such items; or `images`, base64 of N x 784 bytes, the quickest.
     `with_image` adds the 28 x 28 image that the model saw.
     """
-    return HttpResponse(await predict_call(request.body), content_type="application/json")
+    answer = await predict_call(request.body, request.auth.pk)
+    return HttpResponse(answer, content_type="application/json")
 
 
 class FileOut(Schema):
@@ -222,6 +224,8 @@ def list_drawings(request: HttpRequest, status: str | None = None):
 def create_drawing(request: HttpRequest, body: DrawingIn):
     """Keep a drawing; it then waits for review. At most 600 at once and 10 a second."""
     submissions.take(request.auth.pk)
+    if body.picture:
+        pictures.take(request.auth.pk)
     picture = body.picture and predict_request.base64_bytes(body.picture, "picture")
     drawing = submit_drawing(
         author=request.auth,

@@ -5,6 +5,7 @@ import time
 
 import orjson
 
+from digitsite.accounts.limits import pictures, predictions
 from inference import predict_request
 from inference.answers import answers
 from inference.predictor import predictor
@@ -14,11 +15,15 @@ READ_INLINE_BYTES = 16 * 1024
 """A larger body, or a picture, takes milliseconds to read, in which others could be answered."""
 
 
-async def predict_call(body: bytes) -> bytes:
-    """JSON to JSON, as `POST /api/v1/predict` documents it. Raises ApiError and
-    NoProductionModel."""
+async def predict_call(body: bytes, caller: int) -> bytes:
+    """JSON to JSON, as `POST /api/v1/predict` documents it; `caller` is the primary key of the
+    person whose rates it counts towards. Raises ApiError, NoProductionModel and TooOften."""
     began = time.perf_counter()
-    if len(body) > READ_INLINE_BYTES or b'"picture"' in body:
+    predictions.take(caller)
+    has_picture = b'"picture"' in body
+    if has_picture:
+        pictures.take(caller)
+    if len(body) > READ_INLINE_BYTES or has_picture:
         images, show = await asyncio.to_thread(predict_request.parse, body)
     else:
         images, show = predict_request.parse(body)

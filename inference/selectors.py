@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from digitsite.accounts.models import User
 from digitsite.accounts.roles import Capability
-from inference.models import Drawing, ModelVersion, Promotion, Review, ReviewHold
+from inference.models import Drawing, ModelVersion, Promotion, Review, ReviewHold, ShareLink
 from training.models import Evaluation
 
 
@@ -67,6 +67,21 @@ def drawings_of(author: User) -> QuerySet[Drawing]:
         .defer("strokes", "image", "probabilities")
         .order_by("-id")
     )
+
+
+def drawings_through(link: ShareLink) -> QuerySet[Drawing]:
+    return (
+        Drawing.objects.filter(share_link=link)
+        .select_related("model")
+        .defer("strokes", "image", "probabilities")
+        .order_by("-id")
+    )
+
+
+def share_links(owner: User | None) -> QuerySet[ShareLink]:
+    """Of one person, or of everybody; newest first."""
+    links = ShareLink.objects.select_related("owner").order_by("-id")
+    return links if owner is None else links.filter(owner=owner)
 
 
 def drawings_with_authors() -> QuerySet[Drawing]:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from inference.views import compare, draw, drawings, models, review, snapshots
+from inference.views import compare, draw, drawings, models, review, sharing, snapshots
 
 urlpatterns = [
     path("draw/", draw.draw, name="draw"),
@@ -16,6 +16,11 @@ urlpatterns = [
     path("drawings/<int:pk>.png", drawings.drawing_image, name="drawing_image"),
     path("snapshots/new/", snapshots.snapshot_new, name="snapshot_new"),
     path("snapshots/<int:pk>/", snapshots.snapshot, name="snapshot"),
+    path("sharing/", sharing.sharing, name="sharing"),
+    path("sharing/new/", sharing.share_create, name="share_create"),
+    path("sharing/<int:pk>/", sharing.share_drawings, name="share_drawings"),
+    path("sharing/<int:pk>/revoke/", sharing.share_revoke, name="share_revoke"),
+    path("s/<slug:token>/", sharing.shared, name="shared"),
     path("review/", review.review, name="review"),
     path("review/verdict/", review.review_verdict, name="review_verdict"),
     path("review/undo/", review.review_undo, name="review_undo"),

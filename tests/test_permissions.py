@@ -22,7 +22,12 @@ from digitsite.api import api
 from inference.models import Snapshot
 from tests.factories import make_run, make_sweep, make_user
 from tests.inference.gradio_routes import gradio_routes
-from tests.inference.rows import make_drawing, make_misclassification, make_version
+from tests.inference.rows import (
+    make_drawing,
+    make_misclassification,
+    make_share_link,
+    make_version,
+)
 from training.services import runs
 
 EVERYBODY = "everybody"
@@ -149,6 +154,31 @@ TABLE = [
     Row("snapshot_new", Capability.LAUNCH_RUNS),
     Row("snapshot_new", Capability.LAUNCH_RUNS, method="post", ok=_statuses(422)),
     Row("snapshot", Capability.LAUNCH_RUNS, lambda w: {"pk": w.snapshot.pk}),
+    Row("sharing", Capability.SHARE),
+    Row(
+        "share_create",
+        Capability.SHARE,
+        method="post",
+        ok=_statuses(201),
+        data={"label": "Class 4b", "expiry": "day"},
+    ),
+    Row("share_drawings", Capability.ADMINISTER, lambda w: {"pk": w.link.pk}),
+    Row(
+        "share_revoke",
+        Capability.ADMINISTER,
+        lambda w: {"pk": w.link.pk},
+        method="post",
+        ok=_statuses(302),
+    ),
+    Row("share_drawings", Capability.SHARE, lambda w: {"pk": w.own_link.pk}),
+    Row(
+        "share_revoke",
+        Capability.SHARE,
+        lambda w: {"pk": w.own_link.pk},
+        method="post",
+        ok=_statuses(302),
+    ),
+    Row("shared", EVERYBODY, lambda w: {"token": "unknown"}, ok=_statuses(404)),
     Row("review", Capability.REVIEW),
     Row("review_verdict", Capability.REVIEW, method="post", ok=_statuses(400)),
     Row("review_undo", Capability.REVIEW, method="post", ok=_statuses(200, 302)),
@@ -186,12 +216,15 @@ def _world(user) -> SimpleNamespace:
     model = make_version(evaluated=True)
     misclassification = make_misclassification(model.run.evaluations.get())
     drawing = make_drawing(model=model)
+    link = make_share_link()
     return SimpleNamespace(
         run=model.run,
         model=model,
         evaluation=misclassification.evaluation,
         drawing=drawing,
         own_drawing=make_drawing(model=model, author=user) if user else drawing,
+        link=link,
+        own_link=make_share_link(user) if user else link,
         own_run=make_run(owner=user) if user else model.run,
         snapshot=Snapshot.objects.create(name="Drawings", mnist_share=0.7),
         sweep=(sweep := make_sweep()),
@@ -272,6 +305,9 @@ API: dict[tuple[str, str], tuple[Capability, frozenset[int]]] = {
     ("post", "/snapshots"): (Capability.LAUNCH_RUNS, _statuses(409)),
     ("get", "/snapshots/{pk}"): (Capability.BROWSE, _statuses(200)),
     ("post", "/drawings/{pk}/review"): (Capability.REVIEW, _statuses(422)),
+    ("get", "/share-links"): (Capability.SHARE, _statuses(200)),
+    ("post", "/share-links"): (Capability.SHARE, _statuses(422)),
+    ("post", "/share-links/{pk}/revoke"): (Capability.SHARE, _statuses(200)),
 }
 
 
@@ -299,6 +335,7 @@ def test_the_api_gives_everybody_what_the_table_says(role, with_token):
             "sweeps": world.sweep.pk,
             "evaluations": world.evaluation.pk,
             "snapshots": world.snapshot.pk,
+            "share-links": world.own_link.pk,
             "drawings": (world.drawing if "review" in route else world.own_drawing).pk,
         }.get(route.split("/")[1])
         path = route.format(pk=pk, number=world.model.number, format="onnx")
@@ -343,7 +380,7 @@ def test_the_admin_is_for_admins(role):
 def test_the_studio_is_for_people_who_may_draw(role):
     """Every route that Gradio has, through the gate, as everybody."""
     from digitsite.asgi import application
-    from digitsite.gate import is_allowed
+    from digitsite.gate_routes import is_allowed
 
     client, user = _signed_in(role)
     cookies = {name: morsel.value for name, morsel in client.cookies.items()}

@@ -1,8 +1,9 @@
 """The stream behind a run's page: server-sent events, one per region that changed.
 
 The database is looked at every second, so a state change is seen even without Redis; batch progress
-comes from Redis in between. A stream ends when the run is over, and after `LIFETIME_SECONDS` at the
-latest: the browser reconnects and is asked again who it is.
+comes from Redis in between. A stream ends when the run is over, and within `LOOK_SECONDS` of its
+reader signing out or losing the right; after `LIFETIME_SECONDS` at the latest it ends too, and the
+browser reconnects.
 """
 
 import asyncio
@@ -13,9 +14,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.db import close_old_connections, connection
 from django.http import HttpRequest
 
+from digitsite.accounts.models import User
+from digitsite.accounts.roles import Capability
+from digitsite.accounts.sessions import user_of_session
 from training import progress, run_page
 from training.models import TrainingRun
 
@@ -23,15 +28,18 @@ LOOK_SECONDS = 1.0
 HEARTBEAT_SECONDS = 10.0
 LIFETIME_SECONDS = 300.0
 RETRY_REDIS_SECONDS = 5.0
-# Browsers open at most six connections to a host over HTTP/1.1; pages beyond the cap poll.
-STREAMS_PER_PERSON = 4
-
 _open_streams: Counter[int] = Counter()
 
 
 def is_full(user_id: int) -> bool:
-    """Whether this person has as many streams open as one may."""
-    return _open_streams[user_id] >= STREAMS_PER_PERSON
+    """Whether this person, or everybody together, has as many streams open as may be.
+
+    Browsers open at most six connections to a host over HTTP/1.1; pages beyond the cap poll.
+    """
+    return (
+        _open_streams[user_id] >= settings.STREAMS_PER_PERSON
+        or _open_streams.total() >= settings.STREAMS_TOTAL
+    )
 
 
 def message(event: str, data: str) -> str:
@@ -47,13 +55,20 @@ async def stream(request: HttpRequest, run_id: int) -> AsyncIterator[str]:
         yield "retry: 30000\n\n"
         return
     _open_streams[user.pk] += 1
+    session_key = request.session.session_key
     newest = _Newest()
     listener = asyncio.create_task(newest.follow(run_id))
     sent: dict[str, str] = {}
-    started = spoken = time.monotonic()
+    started = spoken = asked = time.monotonic()
     try:
         yield "retry: 2000\n\n"
         while (now := time.monotonic()) - started < LIFETIME_SECONDS:
+            if now - asked >= LOOK_SECONDS:
+                asked = now
+                reader = await sync_to_async(_reader)(session_key, user)
+                if reader is None:
+                    return  # the page tries again, and is led to the sign-in page
+                user = reader
             regions, over = await sync_to_async(_look)(request, user, run_id, newest.payload)
             changed = {name: html for name, html in regions.items() if sent.get(name) != html}
             for name, html in changed.items():
@@ -101,6 +116,18 @@ class _Newest:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._arrived.wait(), seconds)
         self._arrived.clear()
+
+
+def _reader(session_key: str, before: User) -> User | None:
+    """Who reads the stream, as they are now; None if they may not any more."""
+    try:
+        user = user_of_session(session_key)
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()
+    if user is None or user.pk != before.pk or not user.can(Capability.BROWSE):
+        return None
+    return user
 
 
 def _look(request: HttpRequest, user, run_id: int, newest: dict) -> tuple[dict[str, str], bool]:

@@ -43,15 +43,25 @@ class Rate:
     def take(self, who: Hashable) -> None:
         """Count one. Raises TooOften, and then counts nothing."""
         with self._lock:
-            now = self._clock()
-            left, then = self._buckets.get(who, (self.burst, now))
-            left = min(self.burst, left + (now - then) * self.per_second)
-            if left < 1:
-                raise TooOften(self.what, math.ceil((1 - left) / self.per_second))
+            left, now = self._left(who)
             self._buckets[who] = (left - 1, now)
             self._buckets.move_to_end(who)
             if len(self._buckets) > self.kept:
                 self._buckets.popitem(last=False)
+
+    def check(self, who: Hashable) -> None:
+        """Raises TooOften if `take` would; counts nothing."""
+        with self._lock:
+            self._left(who)
+
+    def _left(self, who: Hashable) -> tuple[float, float]:
+        """(how many are left, the time now). Raises TooOften below one."""
+        now = self._clock()
+        left, then = self._buckets.get(who, (self.burst, now))
+        left = min(self.burst, left + (now - then) * self.per_second)
+        if left < 1:
+            raise TooOften(self.what, math.ceil((1 - left) / self.per_second))
+        return left, now
 
     def forget(self) -> None:
         """Every bucket is full again."""

@@ -19,6 +19,7 @@ class Capability(StrEnum):
     DRAW = "draw"  # the studio, own drawings
     LAUNCH_RUNS = "launch_runs"  # launch, cancel and resume own runs
     DOWNLOAD_MODELS = "download_models"
+    SHARE = "share"  # make links by which people without an account draw
     REVIEW = "review"  # everybody's drawings, verdicts
     PROMOTE_MODELS = "promote_models"
     MANAGE_RUNS = "manage_runs"  # cancel and resume anybody's runs, read tracebacks
@@ -26,8 +27,8 @@ class Capability(StrEnum):
 
 
 _DRAWER = frozenset({Capability.BROWSE, Capability.DRAW})
-_RESEARCHER = _DRAWER | {Capability.LAUNCH_RUNS, Capability.DOWNLOAD_MODELS}
-_REVIEWER = _DRAWER | {Capability.REVIEW}
+_RESEARCHER = _DRAWER | {Capability.LAUNCH_RUNS, Capability.DOWNLOAD_MODELS, Capability.SHARE}
+_REVIEWER = _DRAWER | {Capability.REVIEW, Capability.SHARE}
 
 CAPABILITIES: dict[Role, frozenset[Capability]] = {
     Role.DRAWER: _DRAWER,

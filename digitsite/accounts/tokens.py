@@ -7,6 +7,7 @@ import hashlib
 import secrets
 import threading
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.utils import timezone
 
@@ -52,25 +53,35 @@ def revoke_token(owner: User, pk: int) -> bool:
     return bool(live_tokens(owner).filter(pk=pk).update(revoked_at=timezone.now()))
 
 
-def capabilities_of_key(key: str) -> frozenset[Capability]:
-    """What the key of a live token allows at this moment; nothing for any other key.
+class Holder(NamedTuple):
+    """Who holds a key, and what it allows at this moment."""
 
-    As `user_of(key).capabilities`, in one query. Notes its use as that does.
+    owner_id: int | None
+    capabilities: frozenset[Capability]
+
+
+NOBODY = Holder(None, frozenset())
+
+
+def holder_of_key(key: str) -> Holder:
+    """The owner of a live token; NOBODY for any other key.
+
+    As `user_of(key)` and its capabilities, in one query. Notes its use as that does.
     """
     if not key.startswith(PREFIX):
-        return frozenset()
+        return NOBODY
     rows = list(
         ApiToken.objects.filter(digest=digest_of(key), revoked_at=None, owner__is_active=True)
         .order_by()
-        .values_list("pk", "last_used_at", "owner__is_superuser", "owner__groups__name")
+        .values_list("pk", "owner_id", "last_used_at", "owner__is_superuser", "owner__groups__name")
     )
     if not rows:
-        return frozenset()
-    pk, last_used_at, is_superuser, _ = rows[0]
+        return NOBODY
+    pk, owner_id, last_used_at, is_superuser, _ = rows[0]
     _note_use(pk, last_used_at)
     if is_superuser:
-        return frozenset(Capability)
-    return capabilities_of([name for *_, name in rows if name is not None])
+        return Holder(owner_id, frozenset(Capability))
+    return Holder(owner_id, capabilities_of([name for *_, name in rows if name is not None]))
 
 
 def user_of(key: str) -> User | None:

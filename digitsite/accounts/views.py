@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView, PasswordChangeView
@@ -7,13 +8,35 @@ from django.urls import reverse_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from digitsite.accounts import tokens
+from digitsite.accounts import limits, tokens
+from digitsite.accounts.rate import TooOften
 from digitsite.accounts.roles import CAPABILITIES, Role
 
 
 class SignIn(LoginView):
     template_name = "registration/login.html"
     redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        try:
+            limits.sign_ins.take(limits.address_key(request.META.get("REMOTE_ADDR")))
+        except TooOften as error:
+            context = {"too_often": str(error)}
+            response = render(request, "registration/locked_out.html", context, status=429)
+            response["Retry-After"] = str(error.retry_after_seconds)
+            return response
+        return super().post(request, *args, **kwargs)
+
+
+def locked_out(request: HttpRequest, *of_axes) -> HttpResponse:
+    """The answer while django-axes lets an account rest after wrong passwords."""
+    context = {
+        "username": request.POST.get("username", ""),
+        "failure_limit": settings.AXES_FAILURE_LIMIT,
+    }
+    response = render(request, "registration/locked_out.html", context, status=429)
+    response["Retry-After"] = str(round(settings.AXES_COOLOFF_TIME * 3600))
+    return response
 
 
 class ChangePassword(PasswordChangeView):

@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -31,3 +33,17 @@ class ShareLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label} ({self.hint}…)"
+
+    def reason_over(self, now: datetime) -> str:
+        """Why it lets nobody draw: revoked, expired or full; nothing while it is live."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at <= now:
+            return "expired"
+        if self.max_drawings is not None and self.drawings_taken >= self.max_drawings:
+            return "full"
+        return ""
+
+    @property
+    def state(self) -> str:
+        return self.reason_over(timezone.now()) or "live"

@@ -4,20 +4,17 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+from django.db import transaction
 
 from digitsite.accounts.models import User
-from digitsite.accounts.rate import Rate
 from inference.models import Drawing, ShareLink
 from inference.predictor import Prediction, predictor
+from inference.services.share_links import count_drawing
 from training.ml.preprocess import CONTRACT_ID, DrawingError, picture_to_image, strokes_to_image
 
 HOLDOUT_ONE_IN = 3
 DECIMALS = 4
 """Digits kept of a coordinate: a ten-thousandth of the canvas is finer than any screen."""
-
-submissions = Rate("drawings", per_second=10, burst=600)
-"""Taken from, for the author, by whatever lets people or programs submit: nobody draws so fast, and
-a script that imports a collection is done soon enough."""
 
 Strokes = Sequence[Sequence[Sequence[float]]]
 
@@ -35,7 +32,8 @@ def submit_drawing(
     `author` is a person, or the share link by which somebody without an account came. Either
     `strokes` ([[x, y] or [x, y, milliseconds], ...] each, 0..1, y down) or `picture` (a PNG or JPEG
     file) is given; `label` is what its author says it is, 0..9; `device` is a Drawing.Device.
-    Raises DrawingError (with a stable `code`) and NoProductionModel.
+    Raises DrawingError (with a stable `code`), NoProductionModel, and LinkOver for a share link
+    that takes no more.
     """
     if device not in Drawing.Device.values:
         known = ", ".join(Drawing.Device.values)
@@ -57,9 +55,10 @@ def _store(
     prediction: Prediction,
     device: str,
 ) -> Drawing:
-    return Drawing.objects.create(
-        author=author if isinstance(author, User) else None,
-        share_link=author if isinstance(author, ShareLink) else None,
+    link = author if isinstance(author, ShareLink) else None
+    row = Drawing(
+        author=None if link else author,
+        share_link=link,
         device=device,
         origin=Drawing.Origin.UPLOAD if strokes is None else Drawing.Origin.PEN,
         strokes=_rounded(strokes or []),
@@ -74,6 +73,11 @@ def _store(
         label=label,
         fold=fold_of(author),
     )
+    with transaction.atomic():
+        if link:
+            count_drawing(link)
+        row.save(force_insert=True)
+    return row
 
 
 def fold_of(author: User | ShareLink) -> str:

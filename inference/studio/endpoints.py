@@ -16,6 +16,7 @@ import gradio as gr
 import numpy as np
 from django.urls import reverse
 
+from digitsite.accounts.limits import pictures, submissions
 from digitsite.accounts.models import User
 from digitsite.accounts.rate import TooOften
 from digitsite.database_threads import in_database_thread
@@ -24,7 +25,8 @@ from inference.looks import Look, look_at_picture, look_at_strokes
 from inference.models import Drawing
 from inference.predictor import NoProductionModel, Prediction, predictor
 from inference.replay import changes, growth
-from inference.services.drawings import submissions, submit_drawing
+from inference.services.drawings import submit_drawing
+from inference.services.share_links import LinkOver, link_of_visitor
 from training.ml.occlusion import cover
 from training.ml.occlusion import explain as explain_answer
 from training.ml.preprocess import CONTRACT_ID, DrawingError
@@ -43,6 +45,9 @@ def _said_to_people(endpoint: Callable[..., Coroutine]) -> Callable[..., Corouti
             raise gr.Error(str(error), title="no_model", print_exception=False) from error
         except TooOften as error:
             raise gr.Error(str(error), title="too_often", print_exception=False) from error
+        except LinkOver as error:
+            code = f"link_{error.reason}"
+            raise gr.Error(str(error), title=code, print_exception=False) from error
 
     return wrapped
 
@@ -65,9 +70,10 @@ async def predict(strokes: list[list[list[float]]]) -> dict:
 
 
 @_said_to_people
-async def predict_picture(picture: str) -> dict:
+async def predict_picture(picture: str, request: gr.Request) -> dict:
     """Read a picture of a digit, or of several side by side: a PNG or JPEG file in base64, with or
     without a data: prefix. Answers as `predict` does."""
+    pictures.take(request.username)
     content = _decode(picture)
     return await _read(await asyncio.to_thread(look_at_picture, content))
 
@@ -106,13 +112,14 @@ async def explain(image: list[list[int]]) -> dict:
 @_said_to_people
 async def submit(strokes: list[list[list[float]]], label: int, request: gr.Request) -> dict:
     """Store a drawing with the digit (0-9) that its author says it is. Answers its number, its
-    address, what the model read and the label."""
+    address (null for a visitor, who cannot see it later), what the model read and the label."""
     return await _submit(request, label, strokes=strokes)
 
 
 @_said_to_people
 async def submit_picture(picture: str, label: int, request: gr.Request) -> dict:
     """Store what the model sees of a picture (as in `predict_picture`) with its digit (0-9)."""
+    pictures.take(request.username)
     return await _submit(request, label, picture=_decode(picture))
 
 
@@ -124,14 +131,16 @@ async def _submit(request: gr.Request, label: int, **drawn) -> dict:
     device = request.headers.get(DEVICE_HEADER, Drawing.Device.PROGRAM)
 
     def store() -> Drawing:
-        author = User.objects.get(username=request.username)
-        submissions.take(author.pk)
+        author = link_of_visitor(request.username)  # whose submissions the gate counts
+        if author is None:
+            author = User.objects.get(username=request.username)
+            submissions.take(author.pk)
         return submit_drawing(author=author, label=label, device=device, **drawn)
 
     drawing = await in_database_thread(store)
     return {
         "drawing": drawing.pk,
-        "url": reverse("drawing", args=[drawing.pk]),
+        "url": drawing.author_id and reverse("drawing", args=[drawing.pk]),
         "label": drawing.label,
         "predicted_label": drawing.predicted_label,
         "confidence": drawing.confidence,

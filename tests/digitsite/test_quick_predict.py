@@ -167,19 +167,19 @@ def test_a_key_allows_what_its_owner_may_do_now(ada, key):
     reviewer = make_user(Role.REVIEWER)
     for person in (ada, reviewer, make_user(Role.ADMIN), make_user(None)):
         _, own = tokens.create_token(person, "own")
-        assert tokens.capabilities_of_key(own) == person.capabilities
+        assert tokens.holder_of_key(own) == (person.pk, person.capabilities)
     ada.is_superuser = True
     ada.save()
-    assert tokens.capabilities_of_key(key) == frozenset(Capability)
+    assert tokens.holder_of_key(key) == (ada.pk, frozenset(Capability))
     ada.is_active = False
     ada.save()
-    assert tokens.capabilities_of_key(key) == frozenset()
-    assert tokens.capabilities_of_key("digitsite_" + "x" * 43) == frozenset()
+    assert tokens.holder_of_key(key) == tokens.NOBODY
+    assert tokens.holder_of_key("digitsite_" + "x" * 43) == tokens.NOBODY
 
 
 def test_a_key_is_known_by_one_query_and_its_use_noted(key, ada, django_assert_num_queries):
     with django_assert_num_queries(2):
-        tokens.capabilities_of_key(key)
+        tokens.holder_of_key(key)
     assert tokens.live_tokens(ada).get().last_used_at is not None
     with django_assert_num_queries(1):
-        tokens.capabilities_of_key(key)
+        tokens.holder_of_key(key)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from digitsite.accounts.limits import address_key
 from digitsite.accounts.rate import Rate, TooOften
 
 
@@ -68,3 +69,28 @@ def test_forgetting_fills_every_bucket(clock):
     rate.take("ada")
     rate.forget()
     rate.take("ada")
+
+
+def test_a_check_says_what_taking_would_and_counts_nothing(clock):
+    rate = Rate("drawings", per_second=0.1, burst=1, clock=clock)
+    for _ in range(3):
+        rate.check("ada")
+    rate.take("ada")
+    with pytest.raises(TooOften, match="10 seconds"):
+        rate.check("ada")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),  # one household's network
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("fe80::1%eth0", "fe80::2", True),
+        ("", None, False),
+    ],
+)
+def test_an_address_is_counted_as_one_machine_or_network(one, other, same):
+    assert (address_key(one) == address_key(other)) == same

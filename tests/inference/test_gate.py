@@ -1,14 +1,20 @@
 """The gate in front of the studio, route by route, with a small application behind it."""
 
 import asyncio
+from datetime import timedelta
 
 import httpx
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from digitsite import gate as gate_module
+from digitsite.accounts import limits
 from digitsite.accounts.roles import Role
 from digitsite.accounts.tokens import create_token, revoke_token
-from digitsite.gate import ALLOWED_ROUTES, MAX_BODY_BYTES, USER_KEY, Gate, is_allowed
+from digitsite.gate import CALLER_KEY, MAX_BODY_BYTES, Gate
+from digitsite.gate_routes import ALLOWED_ROUTES, VISITOR_ENDPOINTS, VISITOR_ROUTES, is_allowed
+from inference.services.share_links import create_share_link, revoke_share_link
 from tests.factories import TEST_PASSWORD, make_user
 from tests.inference.gradio_routes import gradio_routes
 
@@ -80,9 +86,10 @@ async def behind(scope, receive, send):
         message = await receive()
         length += len(message.get("body", b""))
         more = message.get("more_body", False)
-    user = scope.get(USER_KEY)
+    caller = scope.get(CALLER_KEY)
     names = sorted(name.decode() for name, _ in scope["headers"])
-    text = f"{user.username if user else None} {length} {' '.join(names)}"
+    who = caller.name.replace(" ", "-") if caller else None
+    text = f"{who} {length} {' '.join(names)}"
     headers = [(b"content-type", b"text/plain"), (b"x-frame-options", b"DENY")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode()})
@@ -118,14 +125,17 @@ def test_every_route_of_gradio_is_allowed_or_refused_on_purpose():
     routes = gradio_routes()
     allowed = {path for method, path in routes if is_allowed(method, path)}
     unknown = {path for _, path in routes} - allowed - set(REFUSED_PATHS)
-    assert not unknown, "decide in digitsite.gate whether the studio needs these"
+    assert not unknown, "decide in digitsite.gate_routes whether the studio needs these"
     assert not allowed & set(REFUSED_PATHS)
 
 
 def test_the_gate_allows_nothing_that_gradio_does_not_have():
     routes = gradio_routes()
-    for methods, pattern in ALLOWED_ROUTES:
-        used = [path for method, path in routes if method in methods and pattern.fullmatch(path)]
+    named = {("POST", f"/gradio_api/run/{name}") for name in VISITOR_ENDPOINTS}
+    for methods, pattern in ALLOWED_ROUTES + VISITOR_ROUTES:
+        used = [
+            path for method, path in routes | named if method in methods and pattern.fullmatch(path)
+        ]
         assert used, pattern.pattern
 
 
@@ -192,7 +202,7 @@ def test_a_revoked_token_ends_access_at_once(ada):
 @pytest.mark.parametrize("value", ["Bearer digitsite_wrong", "Bearer ", "Basic YTpi", ""])
 def test_a_wrong_token_is_refused_even_with_a_session(cookies, value):
     answer = ask("POST", PREDICT, cookies, headers={"Authorization": value})
-    assert (answer.status_code, answer.text) == (401, "This token is unknown or revoked.")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "bad_token")
 
 
 def test_the_token_of_a_closed_account_or_of_one_without_the_right_is_refused(ada):
@@ -314,3 +324,235 @@ def test_the_page_without_its_slash_is_moved():
 def test_the_rest_of_the_site_does_not_pass_the_gate():
     for path in ("/", "/studios/", "/draw/"):
         assert ask("GET", path, base="http://evil.example").text.startswith("None 0")
+
+
+# --- visitors of a share link -------------------------------------------------------------------
+
+# All that the page of a link needs; whatever else Gradio has is not there for a visitor.
+FOR_VISITORS = {
+    ("GET", "/"),
+    ("HEAD", "/"),
+    ("GET", "/theme.css"),
+    ("GET", "/assets/x"),
+    ("GET", "/static/x"),
+}
+VISITED_ENDPOINTS = ["status", "predict", "replay", "explain", "submit"]
+OTHER_ENDPOINTS = ["predict_picture", "submit_picture", "x", "predict/../submit_picture"]
+
+
+@pytest.fixture
+def shared():
+    """(the link, where its studio is)"""
+    link, token = create_share_link(make_user(Role.RESEARCHER, "rita"), label="Class 4b")
+    return link, f"/s/{token}/studio"
+
+
+def error_of(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]["code"]
+
+
+def test_a_visitor_gets_the_page_and_its_calls_and_no_other_route_of_gradio(shared):
+    _, studio = shared
+    complaints = []
+    for method, path in sorted(gradio_routes()):
+        response = ask(method, studio + path)
+        expected = 200 if (method, path) in FOR_VISITORS else 404
+        if response.status_code != expected:
+            complaints.append(f"{method} {path}: {response.status_code}, expected {expected}")
+    assert not complaints
+    for path in REFUSED_PATHS:
+        for method in ("GET", "POST"):
+            assert ask(method, studio + path).status_code == 404
+
+
+@pytest.mark.parametrize("name", VISITED_ENDPOINTS)
+def test_a_visitor_calls_by_one_route_and_is_named_after_the_link(shared, name):
+    link, studio = shared
+    answer = ask("POST", f"{studio}/gradio_api/run/{name}", content=b"12345")
+    assert answer.text.startswith(f"visitor-of-link-{link.pk} 5 ")
+    for route in ("api", "call", "call/v2"):
+        assert ask("POST", f"{studio}/gradio_api/{route}/{name}").status_code == 404
+    assert ask("GET", f"{studio}/gradio_api/run/{name}").status_code == 404
+
+
+@pytest.mark.parametrize("name", OTHER_ENDPOINTS)
+def test_pictures_are_not_for_visitors(shared, name):
+    _, studio = shared
+    assert ask("POST", f"{studio}/gradio_api/run/{name}").status_code == 404
+
+
+def test_a_link_opens_nothing_outside_its_own_path(shared):
+    _, studio = shared
+    token = studio.split("/")[2]
+    for path in ("/studio/", PREDICT):
+        for stowed in ({"Cookie": f"sessionid={token}"}, bearer(token)):
+            assert ask("POST", path, headers=stowed).status_code == 401
+    assert ask("GET", f"/s/{token}/studios/").text.startswith("None 0")  # left to Django
+
+
+def test_gradio_builds_its_addresses_under_the_link(shared):
+    _, studio = shared
+    seen = {}
+
+    async def inner(scope, receive, send):
+        seen.update(path=scope["path"], root=scope["root_path"])
+        await behind(scope, receive, send)
+
+    async def request():
+        transport = httpx.ASGITransport(app=Gate(inner, prefix="/studio"))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            await client.get(studio + "/theme.css")
+
+    asyncio.run(request())
+    assert seen == {"path": studio + "/theme.css", "root": studio.removesuffix("/studio")}
+
+
+def test_a_link_that_never_was_is_not_there():
+    assert error_of(ask("GET", f"/s/{'x' * 32}/studio/")) == (404, "link_unknown")
+    assert error_of(ask("POST", "/s/x/studio/gradio_api/run/predict")) == (404, "link_unknown")
+
+
+def test_revoking_a_link_ends_access_at_once_and_says_so(shared):
+    link, studio = shared
+    predict = f"{studio}/gradio_api/run/predict"
+    assert ask("POST", predict).status_code == 200
+    revoke_share_link(link)
+    assert error_of(ask("POST", predict)) == (410, "link_revoked")
+    assert error_of(ask("GET", studio + "/assets/x")) == (410, "link_revoked")
+    opened = ask("GET", studio + "/", headers={"Accept": "text/html"})
+    page = studio.removesuffix("studio")
+    assert (opened.status_code, opened.headers["location"]) == (302, page)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"expires_at": timezone.now() - timedelta(seconds=1)}, "link_expired"),
+        ({"max_drawings": 3, "drawings_taken": 3}, "link_full"),
+    ],
+)
+def test_a_link_ends_by_itself(shared, fields, code):
+    link, studio = shared
+    type(link).objects.filter(pk=link.pk).update(**fields)
+    assert error_of(ask("POST", f"{studio}/gradio_api/run/predict")) == (410, code)
+
+
+@pytest.mark.parametrize("loss", [{"is_active": False}, {"role": None}])
+def test_a_link_ends_with_the_right_of_its_owner(shared, loss):
+    link, studio = shared
+    assert ask("GET", studio + "/").status_code == 200
+    if "role" in loss:
+        link.owner.groups.clear()
+    else:
+        type(link.owner).objects.update(**loss)
+    assert error_of(ask("GET", studio + "/")) == (410, "link_revoked")
+
+
+def test_who_has_an_account_may_look_but_hands_in_under_their_own_name(shared, cookies):
+    _, studio = shared
+    assert ask("POST", f"{studio}/gradio_api/run/predict", cookies).status_code == 200
+    submit = f"{studio}/gradio_api/run/submit"
+    assert error_of(ask("POST", submit, cookies)) == (403, "has_account")
+    nobody = cookies_of(make_user(None, "nobody"))
+    assert ask("POST", submit, nobody).status_code == 200
+
+
+def test_the_rules_for_people_hold_for_visitors_too(shared):
+    _, studio = shared
+    predict = f"{studio}/gradio_api/run/predict"
+    foreign = {"Origin": "http://evil.example"}
+    assert error_of(ask("POST", predict, headers=foreign)) == (403, "foreign_origin")
+    assert error_of(ask("POST", predict, headers={"Host": "evil.example"})) == (400, "bad_request")
+    big = b"x" * (MAX_BODY_BYTES + 1)
+    assert error_of(ask("POST", predict, content=big)) == (413, "too_large")
+    moved = ask("GET", studio)
+    assert (moved.status_code, moved.headers["location"]) == (308, studio + "/")
+    for path in ("/gradio_api/proxy=https://example.com/", "/gradio_api/file=/etc/passwd"):
+        assert ask("GET", studio + path).status_code == 404
+
+
+# --- how often ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def one_at_a_time(monkeypatch):
+    """`one_at_a_time(rate)`: a bucket of one, refilled in 100 s."""
+    rates = []
+
+    def shrink(rate):
+        rate.forget()
+        rates.append(rate)
+        monkeypatch.setattr(rate, "burst", 1)
+        monkeypatch.setattr(rate, "per_second", 0.01)
+
+    yield shrink
+    for rate in rates:
+        rate.forget()
+
+
+def assert_too_often(response: httpx.Response) -> None:
+    assert error_of(response) == (429, "too_often")
+    assert 1 <= int(response.headers["retry-after"]) <= 100
+
+
+def test_calls_of_a_person_are_counted_whatever_way_they_come(one_at_a_time, ada, cookies):
+    one_at_a_time(limits.predictions)
+    assert ask("POST", PREDICT, cookies).status_code == 200
+    for path in ("run/predict", "call/predict", "api/predict", "queue/join"):
+        assert_too_often(ask("POST", f"/studio/gradio_api/{path}", cookies))
+    assert_too_often(ask("POST", PREDICT, headers=bearer(create_token(ada, "script")[1])))
+    assert ask("GET", "/studio/", cookies).status_code == 200
+    assert ask("POST", PREDICT, cookies_of(make_user(Role.DRAWER, "bob"))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("rate", "name"),
+    [(limits.visitor_predictions, "predict"), (limits.visitor_submissions, "submit")],
+)
+def test_visitors_are_counted_by_link_and_by_address(one_at_a_time, rate, name, shared):
+    one_at_a_time(rate)
+    link, studio = shared
+    assert ask("POST", f"{studio}/gradio_api/run/{name}").status_code == 200
+    assert_too_often(ask("POST", f"{studio}/gradio_api/run/{name}"))
+    _, token = create_share_link(link.owner, label="Another")  # from the same address
+    assert_too_often(ask("POST", f"/s/{token}/studio/gradio_api/run/{name}"))
+    assert ask("GET", studio + "/").status_code == 200
+
+
+# --- streams ------------------------------------------------------------------------------------
+
+
+def test_a_stream_ends_soon_after_its_reader_signed_out(ada, monkeypatch):
+    monkeypatch.setattr(gate_module, "LOOK_SECONDS", 0.05)
+    browser = Client()
+    browser.force_login(ada, backend="digitsite.accounts.backends.RoleBackend")
+    ended = []
+
+    async def endless(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"beat", "more_body": True})
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(scope["path"])
+
+    async def watch():
+        cookie = f"sessionid={browser.cookies['sessionid'].value}".encode()
+        path = "/studio/gradio_api/heartbeat/x"
+        scope = {"type": "http", "method": "GET", "path": path, "root_path": ""}
+        scope["headers"] = [(b"host", b"localhost"), (b"cookie", cookie)]
+        sent = asyncio.Queue()
+
+        async def receive():
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        answering = asyncio.create_task(Gate(endless, "/studio")(scope, receive, sent.put))
+        assert (await sent.get())["status"] == 200
+        assert (await sent.get())["body"] == b"beat"
+        await asyncio.to_thread(browser.post, "/sign-out/")
+        async with asyncio.timeout(10):
+            assert not (await sent.get()).get("more_body", False)
+            await answering
+
+    asyncio.run(watch())
+    assert ended == ["/studio/gradio_api/heartbeat/x"]

@@ -2,9 +2,10 @@ import asyncio
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from django.test import AsyncClient
+from django.test import AsyncClient, Client
 from django.urls import reverse
 
+from digitsite.accounts.models import User
 from digitsite.accounts.roles import Role
 from tests.factories import make_run, make_running_run, make_succeeded_run, make_user, record_epochs
 from training import live, progress, run_page
@@ -31,8 +32,11 @@ class Stream:
             async def auser(self):
                 return self.user
 
+        browser = Client()
         self.request = Request()
         self.request.user = user or run.owner
+        browser.force_login(self.request.user)
+        self.request.session = browser.session
         self.chunks = live.stream(self.request, run.pk)
 
     async def __aenter__(self):
@@ -179,8 +183,56 @@ def test_a_stream_ends_in_time_so_that_the_browser_signs_in_anew(monkeypatch):
     assert not any(chunk.startswith("event: end") for chunk in watch())
 
 
-def test_a_person_has_so_many_streams_and_closing_one_frees_its_place(monkeypatch):
-    monkeypatch.setattr(live, "STREAMS_PER_PERSON", 2)
+def _sign_out(user, session):
+    session.flush()
+
+
+def _close_account(user, session):
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def _take_the_role(user, session):
+    user.groups.clear()
+
+
+def _change_the_password(user, session):
+    user.set_password("quite another password")
+    user.save()
+
+
+@pytest.mark.parametrize(
+    "lose_access", [_sign_out, _close_account, _take_the_role, _change_the_password]
+)
+def test_a_stream_ends_with_the_right_to_read_it(lose_access):
+    run, reader = make_run(), make_user(Role.DRAWER)
+
+    @async_to_sync
+    async def watch():
+        async with Stream(run, reader) as stream:
+            await stream.regions()
+            await sync_to_async(lose_access)(reader, stream.request.session)
+            with pytest.raises(StopAsyncIteration):
+                await stream.next_event()
+
+    watch()
+
+
+def test_all_people_together_have_so_many_streams(settings):
+    settings.STREAMS_TOTAL = 2
+    run, other = make_run(), make_user(Role.DRAWER)
+
+    @async_to_sync
+    async def watch():
+        async with Stream(run), Stream(run, other):
+            assert live.is_full(other.pk)
+            assert live.is_full(0)
+        assert not live.is_full(other.pk)
+
+    watch()
+
+
+def test_a_person_has_so_many_streams_and_closing_one_frees_its_place(settings):
+    settings.STREAMS_PER_PERSON = 2
     run, other = make_run(), make_user(Role.DRAWER)
 
     @async_to_sync
@@ -191,7 +243,8 @@ def test_a_person_has_so_many_streams_and_closing_one_frees_its_place(monkeypatc
             client = AsyncClient()
             await client.aforce_login(run.owner)
             answer = await client.get(reverse("run_events", args=[run.pk]))
-            assert answer.status_code == 429
+            assert (answer.status_code, answer["Retry-After"]) == (429, "10")
+            assert answer.json()["error"]["code"] == "too_many_streams"
             assert [chunk async for chunk in Stream(run).chunks] == ["retry: 30000\n\n"]
         assert not live.is_full(run.owner_id)
         assert run.owner_id not in live._open_streams

@@ -3,7 +3,13 @@
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -128,12 +134,9 @@ async def run_events(request: HttpRequest, pk: int) -> HttpResponse:
     if not await TrainingRun.objects.filter(pk=pk).aexists():
         raise Http404(f"There is no run {pk}.")
     if live.is_full(user.pk):
-        return HttpResponse(
-            "Too many live pages are open. This one asks every two seconds instead.\n",
-            status=429,
-            content_type="text/plain",
-            headers={"Retry-After": "10"},
-        )
+        message = "Too many live pages are open. This one asks every two seconds instead."
+        error = {"code": "too_many_streams", "message": message}
+        return JsonResponse({"error": error}, status=429, headers={"Retry-After": "10"})
     return StreamingHttpResponse(
         live.stream(request, pk),
         content_type="text/event-stream",

@@ -14,6 +14,7 @@ import { Why } from "./why.js";
 
 const STATUS_EVERY_MS = 4000;
 const NOTICE_MS = 9000;
+const NO_MODEL_FOR_VISITORS = "No model is at work here yet. Try again in a while.";
 
 export function start({ element, props, trigger }) {
   const root = element.querySelector(".studio");
@@ -23,6 +24,7 @@ export function start({ element, props, trigger }) {
   const tabs = { draw: root.querySelector("#tab-draw"), upload: root.querySelector("#tab-upload") };
   const reading = new Reading(part);
   const labels = makeLabels(part.labels);
+  const isVisitor = location.pathname.startsWith("/s/"); // came by a share link, has no account
   const pieces = new Pieces(part);
   let mode = "draw";
   let answer = null;
@@ -30,6 +32,7 @@ export function start({ element, props, trigger }) {
   let isOne = false; // whoever draws says that it is one digit, however it looks
   let sending = false;
   let noticeTimer = null;
+  let statusTimer = null;
 
   const live = new LiveReading({
     ask: ({ name, data }, signal) => call(name, data, { signal }),
@@ -64,7 +67,7 @@ export function start({ element, props, trigger }) {
 
   function sheetChanged(hasOtherInk) {
     if (sheet.isEmpty) forgetAnswer();
-    else if (hasOtherInk) {
+    else if (hasOtherInk && root.dataset.state !== "ended") {
       isNewest = false;
       live.update({ name: "predict", data: [sheet.strokes] });
       if (sheet.current?.length === 1) notice("");
@@ -106,7 +109,8 @@ export function start({ element, props, trigger }) {
     tool("undo").disabled = !drawing || !sheet.canUndo;
     tool("redo").disabled = !drawing || !sheet.canRedo;
     tool("clear").disabled = !ink;
-    part.send.disabled = !ink || labels.value === null || sending || isSeveral();
+    const ended = root.dataset.state === "ended";
+    part.send.disabled = !ink || labels.value === null || sending || ended || isSeveral();
     part.replay.hidden = !drawing;
     const canReplay = isNewest && !sheet.current && !isSeveral();
     if (drawing && !replay.told && replay.isReady !== canReplay) replay.reset(canReplay);
@@ -155,14 +159,16 @@ export function start({ element, props, trigger }) {
   }
 
   function celebrate(saved) {
-    const link = Object.assign(document.createElement("a"), {
-      href: saved.url, target: "_top", textContent: "See it",
-    });
+    const more = saved.url
+      ? Object.assign(document.createElement("a"), {
+          href: saved.url, target: "_top", textContent: "See it",
+        })
+      : "Your lines, your label and the reading are kept. Draw another?";
     const agreed = saved.label === saved.predicted_label;
     const verdict = agreed
       ? `The model read it right: ${saved.label}. `
       : `You say ${saved.label}, the model read ${saved.predicted_label}: that is how it learns. `;
-    notice(["Saved. ", verdict, link], "good", NOTICE_MS);
+    notice([isVisitor ? "Thank you. " : "Saved. ", verdict, more], "good", NOTICE_MS);
     part.notice.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
@@ -174,7 +180,8 @@ export function start({ element, props, trigger }) {
   }
 
   function explain(error) {
-    if (error.code === "no_model") return close(error.message);
+    if (error.code === "no_model") return close(isVisitor ? NO_MODEL_FOR_VISITORS : error.message);
+    if (error.code.startsWith("link_")) return end(error.message);
     if (error.code === "signed_out") {
       const link = Object.assign(document.createElement("a"), {
         href: "/draw/", target: "_top", textContent: "Sign in again",
@@ -190,7 +197,21 @@ export function start({ element, props, trigger }) {
     part.closed.hidden = false;
     sheet.enabled = false;
     root.dataset.state = "closed";
-    setTimeout(askStatus, STATUS_EVERY_MS);
+    statusTimer = setTimeout(askStatus, STATUS_EVERY_MS);
+  }
+
+  // The share link is over: nothing more can be read or handed in.
+  function end(sentence) {
+    root.dataset.state = "ended";
+    live.reset();
+    clearTimeout(statusTimer);
+    part["closed-title"].textContent = "This link has ended";
+    part["closed-text"].textContent = sentence;
+    part["closed-again"].hidden = true;
+    part.closed.hidden = false;
+    sheet.enabled = false;
+    sheet.forget();
+    notice("");
   }
 
   async function askStatus() {
@@ -202,7 +223,7 @@ export function start({ element, props, trigger }) {
       root.dataset.state = "ready";
     } catch (error) {
       explain(error);
-      if (error.code === "offline") setTimeout(askStatus, STATUS_EVERY_MS);
+      if (error.code === "offline") statusTimer = setTimeout(askStatus, STATUS_EVERY_MS);
     }
   }
 
@@ -249,6 +270,7 @@ export function start({ element, props, trigger }) {
   document.addEventListener("digitsite:theme", () => sheet.redraw());
   for (const link of root.querySelectorAll("[data-link]")) link.href = `/${link.dataset.link}/`;
 
+  if (isVisitor) root.dataset.visitor = "";
   tellFrame(root);
   if (location.hash === "#api") openApiPage();
   refresh();
