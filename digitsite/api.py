@@ -20,8 +20,10 @@ from inference.services.reviews import ReviewError
 from inference.services.snapshots import SnapshotError
 from inference.share_api import router as share_router
 from inference.snapshot_api import router as snapshot_router
+from training.analysis_api import router as analysis_router
 from training.api import router as training_router
 from training.ml.preprocess import DrawingError
+from training.services.analyses import AnalysisError
 from training.services.evaluations import EvaluationError
 from training.services.runs import RunError
 from training.sweep_api import router as sweep_router
@@ -38,6 +40,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", training_router)
+api.add_router("", analysis_router)
 api.add_router("", sweep_router)
 api.add_router("", inference_router)
 api.add_router("", snapshot_router)
@@ -104,6 +107,7 @@ def _model_unavailable(request, error) -> HttpResponse:
 
 @api.exception_handler(RunError)
 @api.exception_handler(EvaluationError)
+@api.exception_handler(AnalysisError)
 @api.exception_handler(ReviewError)
 @api.exception_handler(PromotionError)
 @api.exception_handler(SnapshotError)

@@ -64,6 +64,10 @@ def _model(world):
     return {"number": world.model.number}
 
 
+def _evaluation(world):
+    return {"pk": world.evaluation.pk}
+
+
 def _picture(world):
     return _dataset(world) | {"split": "test"}
 
@@ -127,6 +131,12 @@ TABLE = [
         ok=_statuses(302),
     ),
     Row("evaluation", Capability.BROWSE, lambda w: {"pk": w.evaluation.pk}),
+    Row(
+        "evaluation_analyse", Capability.LAUNCH_RUNS, _evaluation, method="post", ok=_statuses(302)
+    ),
+    Row("evaluation_part", Capability.BROWSE, lambda w: _evaluation(w) | {"part": "slices"}),
+    Row("evaluation_image", Capability.BROWSE, lambda w: _evaluation(w) | {"index": 0}),
+    Row("evaluation_why", Capability.BROWSE, lambda w: _evaluation(w) | {"index": 0}),
     Row(
         "evaluation_cell",
         Capability.BROWSE,
@@ -292,6 +302,8 @@ API: dict[tuple[str, str], tuple[Capability, frozenset[int]]] = {
     ("get", "/evaluations"): (Capability.BROWSE, _statuses(200)),
     ("get", "/evaluations/{pk}"): (Capability.BROWSE, _statuses(200)),
     ("post", "/evaluations"): (Capability.LAUNCH_RUNS, _statuses(422)),
+    ("post", "/evaluations/{pk}/analysis"): (Capability.LAUNCH_RUNS, _statuses(201)),
+    ("get", "/evaluations/{pk}/analysis"): (Capability.BROWSE, _statuses(200, 404)),
     ("post", "/predict"): (Capability.DRAW, _statuses(422)),
     ("get", "/models"): (Capability.BROWSE, _statuses(200)),
     ("get", "/models/{number}"): (Capability.BROWSE, _statuses(200)),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from training.views import comparison, datasets, evaluations, runs, sweeps
+from training.views import analyses, comparison, datasets, evaluations, runs, sweeps
 
 urlpatterns = [
     path("datasets/", datasets.datasets, name="datasets"),
@@ -36,6 +36,18 @@ urlpatterns = [
     path("sweeps/<int:pk>/", sweeps.sweep_detail, name="sweep"),
     path("sweeps/<int:pk>/cancel/", sweeps.sweep_cancel, name="sweep_cancel"),
     path("evaluations/<int:pk>/", evaluations.evaluation_detail, name="evaluation"),
+    path("evaluations/<int:pk>/analyse/", analyses.evaluation_analyse, name="evaluation_analyse"),
+    path(
+        "evaluations/<int:pk>/images/<int:index>/",
+        analyses.evaluation_image,
+        name="evaluation_image",
+    ),
+    path(
+        "evaluations/<int:pk>/images/<int:index>/why/",
+        analyses.evaluation_why,
+        name="evaluation_why",
+    ),
+    path("evaluations/<int:pk>/<slug:part>/", analyses.evaluation_part, name="evaluation_part"),
     path(
         "evaluations/<int:pk>/<int:true>/<int:predicted>/",
         evaluations.evaluation_cell,

@@ -48,6 +48,12 @@ def points(difference: float | None, places: int = 2) -> str:
 
 
 @register.filter
+def per_hundred(share: float) -> str:
+    """0.98765 -> "98.8", 1.0 -> "100": a share in percent for a narrow cell, without the sign."""
+    return f"{100 * share:.1f}".removesuffix(".0")
+
+
+@register.filter
 def duration(seconds: float | None) -> str:
     """Seconds in words: "42 s", "3 min 20 s", "1 h 5 min"; a dash when not known."""
     if seconds is None:

@@ -27,6 +27,7 @@ PAIRS = [
     ("ink", "marker", 4.5),
     ("accent", "grid", 3),
     *[(f"series-{number}", "surface", 4.5) for number in range(1, 7)],
+    *[(f"class-{digit}", "surface", 4.5) for digit in range(10)],
 ]
 
 

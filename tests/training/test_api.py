@@ -4,7 +4,8 @@ from digitsite.accounts.roles import Role
 from tests.api_calls import Caller
 from tests.factories import make_dataset, make_run, make_succeeded_run, make_user
 from training.ml.recipes import RECIPES
-from training.models import TrainingRun
+from training.models import Analysis, TrainingRun
+from training.services import analyses
 
 pytestmark = pytest.mark.django_db
 
@@ -99,3 +100,23 @@ def test_an_evaluation_of_what_has_no_model_is_a_conflict(caller):
     status, body = caller.post("/evaluations", {"run": make_run().pk})
     assert status == 409
     assert "only a run that has succeeded" in body["error"]["message"]
+
+
+def test_an_analysis_is_asked_for_and_told(caller):
+    evaluation = make_succeeded_run(evaluated=True).evaluations.get()
+    path = f"/evaluations/{evaluation.pk}/analysis"
+    status, body = caller.get(path)
+    assert status == 404
+    assert "POST here" in body["error"]["message"]
+    status, body = caller.post(path)
+    assert (status, body["status"], body["slices"]) == (201, "pending", None)
+    analyses.analyse(Analysis.objects.get().pk)
+    status, body = caller.get(path)
+    assert (status, body["status"], body["evaluation"]) == (200, "done", evaluation.pk)
+    assert {"kind", "name", "count", "accuracy", "low", "high"} <= body["slices"][0].keys()
+    assert len(body["corruptions"]["rows"]) == 8
+
+
+def test_an_unfinished_evaluation_cannot_be_analysed(caller):
+    evaluation = make_succeeded_run().evaluations.get()
+    assert caller.post(f"/evaluations/{evaluation.pk}/analysis")[0] == 409

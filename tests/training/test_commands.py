@@ -234,3 +234,15 @@ def test_sweep_explains_what_it_cannot_do(admin, arguments, sentence):
     with pytest.raises(CommandError) as caught:
         call_command("sweep", *arguments)
     assert sentence in str(caught.value)
+
+
+@pytest.mark.django_db
+def test_evaluate_looks_into_the_errors_when_asked(capsys):
+    run = make_succeeded_run()
+    call_command("evaluate", str(run.pk), "--analyse")
+
+    out = capsys.readouterr().out
+    assert "worst slices: " in out
+    assert "strong damage costs most: " in out
+    assert "most suspicious labels: #" in out
+    assert run.evaluations.get().analysis.status == "done"

@@ -42,10 +42,11 @@ class _TakenOver(Exception):
 
 
 @transaction.atomic
-def request_analysis(evaluation: Evaluation, *, by: User | None) -> Analysis:
+def request_analysis(evaluation: Evaluation, *, by: User | None, wake: bool = True) -> Analysis:
     """The analysis of a finished evaluation; a worker is asked for it if it is not done.
 
-    One that failed waits again. Its commit is the promise. Raises AnalysisError.
+    One that failed waits again. Its commit is the promise. wake: False for who goes on to compute
+    it in this process. Raises AnalysisError.
     """
     if evaluation.status != Evaluation.Status.DONE:
         raise AnalysisError(
@@ -68,7 +69,7 @@ def request_analysis(evaluation: Evaluation, *, by: User | None) -> Analysis:
         )
     if again:
         analysis.refresh_from_db()
-    if analysis.status == Status.PENDING:
+    if wake and analysis.status == Status.PENDING:
         transaction.on_commit(lambda: wakeups.wake_analyst(analysis.pk))
     return analysis
 

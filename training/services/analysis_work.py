@@ -49,10 +49,12 @@ def compute(evaluation: Evaluation, report: Report) -> tuple[dict[str, Any], dic
     report("Judging the labels", 0.06)
     quality = label_quality(labels, probabilities)
 
-    learned = load_digits(evaluation.run.dataset).train_images
+    taught = load_digits(evaluation.run.dataset)
     reading = "Reading the training images as the network does"
     report(reading, 0.1)
-    train_features = model.features(learned, lambda share: report(reading, 0.1 + 0.25 * share))
+    train_features = model.features(
+        taught.train_images, lambda share: report(reading, 0.1 + 0.25 * share)
+    )
     reduced = Reduced(train_features)
     features = reduced(model.features(images))
     searching = "Looking for the nearest training images"
@@ -81,6 +83,7 @@ def compute(evaluation: Evaluation, report: Report) -> tuple[dict[str, Any], dic
     }, {
         "quality": quality.astype(np.float32),
         "neighbours": neighbours,
+        "neighbour_labels": taught.train_labels[neighbours],
         "distances": distances,
         "map_indices": drawn.indices.astype(np.int32),
         "map_places": drawn.places.astype(np.float32),

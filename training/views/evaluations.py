@@ -1,5 +1,7 @@
 """Pages of evaluations: the figures with the mistakes, and the images of one matrix cell."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
@@ -8,7 +10,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from digitsite.accounts.access import requires
 from digitsite.accounts.roles import Capability
-from training import evaluation_page
+from training import confusion, evaluation_page
+from training.analysis_page import PARTS
 from training.evaluate_form import EvaluateForm
 from training.ml.digits import CLASSES
 from training.models import Evaluation
@@ -42,19 +45,15 @@ def evaluation_new(request: HttpRequest) -> HttpResponse:
 @require_GET
 @requires(Capability.BROWSE)
 def evaluation_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    evaluation = _evaluation_or_404(pk)
-    shown = {
-        "evaluation": evaluation,
-        "model_version": getattr(evaluation.run, "model_version", None),
-        "learned_from": (evaluation.dataset_id, evaluation.split)
-        == (evaluation.run.dataset_id, "train"),
-    }
+    evaluation = evaluation_or_404(pk)
+    shown = evaluation_head(evaluation) | {"part": "overview"}
     if evaluation.status == Evaluation.Status.DONE:
         mistakes = evaluation_page.mistakes(evaluation)
+        shown |= _matrix(request, evaluation)
+        if request.htmx.target == "confusion":
+            return render(request, "training/_confusion_card.html", shown)
         shown |= {
-            "matrix": evaluation_page.matrix(evaluation),
-            "digits": range(CLASSES),
-            "pairs": evaluation_page.confused_pairs(evaluation),
+            "pairs": confusion.confused_pairs(confusion.matrix(evaluation)),
             "calibration": evaluation_page.calibration_figure(evaluation),
             "page": Paginator(mistakes, IMAGES_PER_PAGE).get_page(request.GET.get("page")),
         }
@@ -64,27 +63,47 @@ def evaluation_detail(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @requires(Capability.BROWSE)
 def evaluation_cell(request: HttpRequest, pk: int, true: int, predicted: int) -> HttpResponse:
-    evaluation = _evaluation_or_404(pk)
+    evaluation = evaluation_or_404(pk)
     if true >= CLASSES or predicted >= CLASSES or evaluation.status != Evaluation.Status.DONE:
         raise Http404("There is no such cell.")
+    view = confusion.MatrixView.parse(request.GET)
     try:
-        answers, problem = evaluation_page.answers(evaluation, true, predicted), ""
+        answers = evaluation_page.answers(evaluation, true, predicted, view.above)
+        problem = ""
     except DatasetUnreadable as error:
         answers, problem = [], f"The images cannot be shown: {error}."
-    shown = {
-        "evaluation": evaluation,
+    shown = evaluation_head(evaluation) | {
         "true": true,
         "predicted": predicted,
         "problem": problem,
-        "count": evaluation.confusion[true][predicted],
-        "matrix": evaluation_page.matrix(evaluation),
-        "digits": range(CLASSES),
+        "count": evaluation.confusion[true][predicted] if problem else len(answers),
+        **_matrix(request, evaluation),
         "page": Paginator(answers, IMAGES_PER_PAGE).get_page(request.GET.get("page")),
     }
     return render(request, "training/evaluation_cell.html", shown)
 
 
-def _evaluation_or_404(pk: int) -> Evaluation:
+def evaluation_head(evaluation: Evaluation) -> dict[str, Any]:
+    """What the head of every page of an evaluation shows."""
+    return {
+        "evaluation": evaluation,
+        "model_version": getattr(evaluation.run, "model_version", None),
+        "learned_from": (evaluation.dataset_id, evaluation.split)
+        == (evaluation.run.dataset_id, "train"),
+        "parts": PARTS,
+    }
+
+
+def _matrix(request: HttpRequest, evaluation: Evaluation) -> dict[str, Any]:
+    view = confusion.MatrixView.parse(request.GET)
+    return {
+        "view": view,
+        "matrix": confusion.matrix(evaluation, view),
+        "digits": range(CLASSES),
+    }
+
+
+def evaluation_or_404(pk: int) -> Evaluation:
     return get_object_or_404(
         Evaluation.objects.select_related("run", "run__owner", "dataset"), pk=pk
     )

@@ -46,6 +46,7 @@ function trace(own) {
     ...own,
     marker: { color: colour, ...own.marker },
     ...(own.type === "scatter" ? { line: { color: colour, ...own.line } } : {}),
+    ...(own.mode === "text" ? { textfont: { color: colour, size: 14, weight: 700, ...own.textfont } } : {}),
   };
 }
 
@@ -57,6 +58,15 @@ function draw(element, anew) {
   Plotly.react(element, figure.data.map(trace), layout(figure.layout ?? {}), {
     displayModeBar: false,
     responsive: true,
+  });
+  if (element.dataset.opens) followClicks(element);
+}
+
+// data-opens="/things/": a click on a point opens the page of what its customdata names first.
+function followClicks(element) {
+  element.removeAllListeners("plotly_click");
+  element.on("plotly_click", ({ points }) => {
+    location.assign(`${element.dataset.opens}${points[0].customdata[0]}/`);
   });
 }
 

@@ -8,7 +8,8 @@ from django.urls import reverse
 
 from digitsite.accounts.roles import Role
 from tests.factories import make_dataset, make_succeeded_run, make_user
-from training import evaluation_page
+from training import confusion, evaluation_page
+from training.confusion import confused_pairs, matrix
 from training.models import Evaluation, Misclassification
 from training.services.datasets import load_digits
 
@@ -76,13 +77,14 @@ def test_every_filled_cell_of_the_matrix_opens_its_images_and_no_other(client, j
 
 
 def test_heat_tells_the_worst_mistake_from_lesser_ones_and_from_right_answers(judged):
-    cells = {(c.true, c.predicted): c for row in evaluation_page.matrix(judged) for c in row}
+    shown = matrix(judged)
+    cells = {(c.true, c.predicted): c for row in shown.rows for c in row}
     assert cells[4, 9].heat == 100
     assert 0 < cells[8, 3].heat < 100
     assert cells[8, 9].heat == 0
     assert cells[0, 0].heat == 100
     assert cells[4, 4].heat < 100
-    assert [(c.true, c.predicted) for c in evaluation_page.confused_pairs(judged)] == [
+    assert [(c.true, c.predicted) for c in confused_pairs(shown)] == [
         (4, 9),
         (8, 3),
     ]
@@ -90,7 +92,7 @@ def test_heat_tells_the_worst_mistake_from_lesser_ones_and_from_right_answers(ju
 
 def test_a_matrix_without_mistakes_or_without_a_digit_has_no_heat_to_divide_by(judged):
     judged.confusion = np.diag([5] * 9 + [0]).tolist()
-    cells = [cell for row in evaluation_page.matrix(judged) for cell in row]
+    cells = [cell for row in matrix(judged).rows for cell in row]
     assert {cell.heat for cell in cells if not cell.right} == {0}
     assert cells[-1].heat == 0
 
@@ -113,6 +115,7 @@ def test_a_right_cell_shows_exactly_the_right_ones_least_confident_first(client,
 
 
 def test_a_right_cell_without_the_stored_probabilities_still_shows_its_images(client, judged):
+    confusion._load.cache_clear()
     default_storage.delete(judged.probabilities.name)
     rows = cell_of(client, judged, 4, 4).context["page"]
     assert len(rows.object_list) == judged.confusion[4][4]
