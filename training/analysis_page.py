@@ -3,6 +3,7 @@
 import base64
 from dataclasses import dataclass
 from functools import lru_cache
+from math import log
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ PARTS = {
     "map": "Map",
 }
 SUSPICIOUS, DOUBTFUL = 0.1, 0.5
+_LEAST_ERROR = 1e-4  # the right end of the drawing of an interval
 
 
 class AnalysisGone(Exception):
@@ -61,13 +63,17 @@ def analysis_of(evaluation: Evaluation) -> Analysis | None:
 
 
 def slice_rows(analysis: Analysis, kind: str = "") -> list[dict[str, Any]]:
-    """Rows of the table, worst first, with the places of the interval's drawing in percent."""
+    """Rows of the table, worst first, with the places of the interval's drawing in percent.
+
+    Places go by the logarithm of the error, so that 99.5 % and 99.9 % are apart.
+    """
     rows = [row for row in analysis.slices if not kind or row["kind"] == kind]
-    lowest = min((row["low"] for row in rows), default=0.0)
-    room = max(1.0 - lowest, 1e-9)
+    most = max((1 - row["low"] for row in rows), default=1.0)
+    room = log(most / _LEAST_ERROR)
 
     def place(share: float) -> str:
-        return f"{100 * (share - lowest) / room:.2f}%"
+        error = max(1 - share, _LEAST_ERROR)
+        return f"{100 * log(most / error) / room:.2f}%"
 
     return [
         row
@@ -153,7 +159,7 @@ def map_figure(analysis: Analysis, answers: Answers) -> dict[str, Any]:
                     **(
                         {"mode": "text", "text": [str(digit)] * len(inside)}
                         if wrong
-                        else {"mode": "markers", "marker": {"size": 5, "opacity": 0.35}}
+                        else {"mode": "markers", "marker": {"size": 5, "opacity": 0.5}}
                     ),
                 }
             )
@@ -164,7 +170,13 @@ def map_figure(analysis: Analysis, answers: Answers) -> dict[str, Any]:
             "hovermode": "closest",
             "xaxis": axis,
             "yaxis": axis | {"scaleanchor": "x"},
-            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+            "legend": {
+                "orientation": "h",
+                "x": 0,
+                "y": 1.02,
+                "yanchor": "bottom",
+                "itemsizing": "constant",
+            },
         },
     }
 

@@ -105,10 +105,8 @@ CORRUPTIONS = (
     Corruption("Blur", "Out of focus", "px", (0.7, 1.2, 1.8), _blur),
     Corruption("Rotation", "Turned, half of them each way", "°", (10, 20, 35), _rotate),
     Corruption("Scale", "Drawn smaller in the frame", "×", (0.85, 0.7, 0.55), _scale),
-    Corruption("Thin", "A finer pen", "px off each edge", (0.35, 0.7, 1.0), _thin),
-    Corruption("Thick", "A broader pen", "px on each edge", (0.5, 1.0, 1.7), _thick),
-    Corruption(
-        "Contrast", "Pale ink on grey paper", "of the difference", (0.6, 0.35, 0.2), _contrast
-    ),
+    Corruption("Thin", "A finer pen", "px finer", (0.35, 0.7, 1.0), _thin),
+    Corruption("Thick", "A broader pen", "px broader", (0.5, 1.0, 1.7), _thick),
+    Corruption("Contrast", "Pale ink on grey paper", "is left", (0.6, 0.35, 0.2), _contrast),
     Corruption("Occlusion", "A part is covered", "px square", (4, 6, 9), _occlude),
 )

@@ -76,7 +76,8 @@ def in_fifths(values: np.ndarray, wording: str) -> np.ndarray:
     """
     if not len(values):
         return np.empty(0, "<U1")
-    return _named(values, np.unique(np.quantile(values, FIFTHS)), wording.format)
+    edges = np.unique(np.quantile(values, FIFTHS))
+    return _named(values, edges, lambda edge: wording.format(edge).replace("-", "−"))
 
 
 def _named(values: np.ndarray, edges, write) -> np.ndarray:
