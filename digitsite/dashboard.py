@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from digitsite.accounts.models import User
 from digitsite.accounts.roles import Capability
+from inference import rounds as inference_rounds
 from inference import selectors as inference_selectors
 from inference.models import ModelVersion, Promotion
 from training import run_listing
@@ -120,7 +121,11 @@ def dashboard(person: User) -> dict:
     """Context of dashboard.html; of people's drawings only what this person may see."""
     own = inference_selectors.drawings_of(person)
     newest = ModelVersion.objects.order_by("-number").first()
+    rounds = inference_rounds.rounds()
     return {
+        "rounds": rounds,
+        "rounds_figure": inference_rounds.figure(rounds, small=True),
+        "rounds_summary": inference_rounds.summary(rounds),
         "production": production(),
         "newest_version": newest,
         "queue": queue(),

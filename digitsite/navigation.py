@@ -53,7 +53,8 @@ SECTIONS: tuple[tuple[str, tuple[Link, ...]], ...] = (
                     *("evaluation", "evaluation_cell"),
                 ),
             ),
-            Link("Models", "models", "models", Capability.BROWSE, ("model",)),
+            Link("Models", "models", "models", Capability.BROWSE, ("model", "models_compare")),
+            Link("Rounds", "rounds", "rounds", Capability.BROWSE),
         ),
     ),
     (

@@ -365,4 +365,5 @@ def percent(share: float, places: int = 1) -> str:
 
 def p_words(p: float) -> str:
     """0.00001 -> "p < 0.0001"; few people want more digits."""
-    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}" if p < 0.01 else f"p = {p:.2f}"
+    words = "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}" if p < 0.01 else f"p = {p:.2f}"
+    return words.replace(" ", "\u00a0")

@@ -1,6 +1,15 @@
 from django.urls import path
 
-from inference.views import compare, draw, drawings, models, review, sharing, snapshots
+from inference.views import (
+    compare,
+    draw,
+    drawings,
+    models,
+    review,
+    rounds,
+    sharing,
+    snapshots,
+)
 
 urlpatterns = [
     path("draw/", draw.draw, name="draw"),
@@ -11,6 +20,8 @@ urlpatterns = [
     path("models/<int:number>/", models.model, name="model"),
     path("models/<int:number>/promote/", models.model_promote, name="model_promote"),
     path("models/<int:number>/<slug:format>", models.model_download, name="model_download"),
+    path("rounds/", rounds.rounds, name="rounds"),
+    path("rounds/judge/", rounds.rounds_judge, name="rounds_judge"),
     path("drawings/", drawings.my_drawings, name="my_drawings"),
     path("drawings/<int:pk>/", drawings.drawing, name="drawing"),
     path("drawings/<int:pk>.png", drawings.drawing_image, name="drawing_image"),

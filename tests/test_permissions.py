@@ -157,6 +157,8 @@ TABLE = [
     Row("model_judge", Capability.LAUNCH_RUNS, _model, method="post", ok=_statuses(302)),
     Row("models_compare", Capability.BROWSE),
     Row("models_compare_judge", Capability.LAUNCH_RUNS, method="post", ok=_statuses(302)),
+    Row("rounds", Capability.BROWSE),
+    Row("rounds_judge", Capability.LAUNCH_RUNS, method="post", ok=_statuses(302)),
     Row("my_drawings", Capability.DRAW),
     Row("drawing", Capability.REVIEW, lambda w: {"pk": w.drawing.pk}),
     Row("drawing_image", Capability.REVIEW, lambda w: {"pk": w.drawing.pk}),

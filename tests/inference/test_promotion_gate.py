@@ -69,7 +69,7 @@ def test_six_broken_images_and_none_repaired_are_no_chance(pair, mnist, broken, 
     if verdict == Verdict.BLOCKED:
         (reason,) = found.reasons
         assert "v2 is significantly worse than v1" in reason
-        assert "repairs 0 and breaks 6 (p = 0.03)" in reason
+        assert "repairs 0 and breaks 6 (p\u00a0=\u00a00.03)" in reason
 
 
 def test_what_is_better_passes_and_is_told_so(pair, mnist):

@@ -37,6 +37,7 @@ function layout(own) {
     ...own,
     xaxis: axis(own.xaxis),
     yaxis: axis(own.yaxis),
+    ...(own.yaxis2 ? { yaxis2: axis(own.yaxis2) } : {}),
   };
 }
 

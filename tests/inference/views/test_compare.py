@@ -48,7 +48,7 @@ def test_the_address_names_models_dataset_and_split(client, ruth, versions, data
     assert (found.fixed, found.broken) == (list(range(8)), [10, 11, 12, 13])
     assert (found.both_wrong, found.both_right) == ([8, 9], 286)
     page = answer.content.decode()
-    assert "p = 0.39" in page  # 2 * (1 + 12 + 66 + 220 + 495) / 2**12
+    assert "p\u00a0=\u00a00.39" in page  # 2 * (1 + 12 + 66 + 220 + 495) / 2**12
     assert "may be chance" in page
     assert "96.67" in page
     assert "98.00" in page
