@@ -29,6 +29,8 @@ PAGES = (
     "/evaluations/1/",
     "/models/",
     "/models/1/",
+    "/models/compare/",
+    "/rounds/",
     "/account/",
 )
 README_PAGES = {"draw": "/draw/", "run": "/runs/{run}/", "evaluation": "/evaluations/{run}/"}
