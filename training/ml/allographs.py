@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.ml.ink import PEN
-from training.ml.strokes import strokes_to_image
+from training.ml.strokes import draw_paths
 
 Point = tuple[float, float]
 Curve = tuple[Point, ...]
@@ -114,23 +114,30 @@ FORMS: tuple[Form, ...] = (
 
 def draw_form(form: Form, rng: np.random.Generator) -> list[list[list[float]]]:
     """Strokes of `form` in a new writer's hand: slant, width, and every point a little off."""
-    slant = rng.normal(0.1, 0.18)
-    turn = rng.normal(0, 0.08)
-    width = float(np.exp(rng.normal(-0.25, 0.22)))
+    return [stroke[0].tolist() for stroke in draw_hands(form, 1, rng)]
+
+
+def draw_hands(form: Form, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """`form` by `count` new writers: for each of its strokes (count, points, 2)."""
+    slant = rng.normal(0.1, 0.18, count)
+    turn = rng.normal(0, 0.08, count)
+    width = np.exp(rng.normal(-0.25, 0.22, count))
     cos, sin = np.cos(turn), np.sin(turn)
     # Columns: where x goes, where y goes. Slant leans the top to the right, y being down.
-    hand = np.array([[cos, -sin], [sin, cos]]) @ np.array([[width, -slant], [0.0, 1.0]])
+    turned = np.array([[cos, -sin], [sin, cos]])
+    leaning = np.array([[width, -slant], [np.zeros(count), np.ones(count)]])
+    hand = np.einsum("ijn,jkn->nik", turned, leaning)
     strokes = []
     for stroke in form.strokes:
         path: list[np.ndarray] = []
         joint = None
         for curve in stroke:
-            knots = np.array(curve, float) + rng.normal(0, 0.035, (len(curve), 2))
+            knots = np.array(curve, float) + rng.normal(0, 0.035, (count, len(curve), 2))
             if joint is not None and np.allclose(curve[0], joint[0]):
-                knots[0] = joint[1]
-            joint = (curve[-1], knots[-1])
+                knots[:, 0] = joint[1]
+            joint = (curve[-1], knots[:, -1])
             path.append(_smooth(knots))
-        strokes.append((np.concatenate(path) @ hand.T).tolist())
+        strokes.append(np.concatenate(path, axis=1) @ hand.transpose(0, 2, 1))
     return strokes
 
 
@@ -142,28 +149,33 @@ def draw_forms(
     The pen is as wide as MNIST's are: lognormal about PEN. The same seed gives the same bytes.
     """
     rng = np.random.default_rng(seed)
+    pens = np.clip(PEN * np.exp(rng.normal(0, 0.25, count)), 1.4, 4.5)
     images = np.empty((count, 28, 28), np.uint8)
     labels = np.empty(count, np.uint8)
-    for index in range(count):
-        form = forms[index % len(forms)]
-        pen = float(np.clip(PEN * np.exp(rng.normal(0, 0.25)), 1.4, 4.5))
-        images[index] = strokes_to_image(draw_form(form, rng), pen=pen)
-        labels[index] = form.digit
+    for number, form in enumerate(forms):
+        places = np.arange(number, count, len(forms))
+        if len(places):
+            hands = draw_hands(form, len(places), rng)
+            drawings = [list(paths) for paths in zip(*hands, strict=True)]
+            images[places] = draw_paths(drawings, pens[places])
+            labels[places] = form.digit
     order = rng.permutation(count)
     return images[order], labels[order]
 
 
 def _smooth(knots: np.ndarray, pieces: int = 8) -> np.ndarray:
-    """A Catmull-Rom curve through `knots` (N, 2), with `pieces` points between two of them."""
-    if len(knots) < 3:
+    """Catmull-Rom curves through `knots` (count, N, 2), with `pieces` points between two of them.
+
+    A curve whose ends nearly meet is closed.
+    """
+    if knots.shape[1] < 3:
         return knots
-    closed = np.allclose(knots[0], knots[-1], atol=0.02)
-    before = knots[-2] if closed else 2 * knots[0] - knots[1]
-    after = knots[1] if closed else 2 * knots[-1] - knots[-2]
-    p = np.vstack([before, knots, after])
+    closed = np.isclose(knots[:, 0], knots[:, -1], atol=0.02).all(axis=1)[:, None]
+    before = np.where(closed, knots[:, -2], 2 * knots[:, 0] - knots[:, 1])
+    after = np.where(closed, knots[:, 1], 2 * knots[:, -1] - knots[:, -2])
+    p = np.concatenate([before[:, None], knots, after[:, None]], axis=1)
+    a, b, c, d = (p[:, i : i + knots.shape[1] - 1, None] for i in range(4))
     t = (np.arange(pieces) / pieces)[:, None]
-    parts = []
-    for a, b, c, d in zip(p, p[1:], p[2:], p[3:], strict=False):
-        square, cube = 2 * a - 5 * b + 4 * c - d, 3 * b - a - 3 * c + d
-        parts.append(0.5 * (2 * b + (c - a) * t + square * t**2 + cube * t**3))
-    return np.vstack([*parts, knots[-1:]])
+    square, cube = 2 * a - 5 * b + 4 * c - d, 3 * b - a - 3 * c + d
+    curve = 0.5 * (2 * b + (c - a) * t + square * t**2 + cube * t**3)
+    return np.concatenate([curve.reshape(len(knots), -1, 2), knots[:, -1:]], axis=1)

@@ -230,6 +230,17 @@ class Hyperparameters(BaseModel):
         le=1.5,
     )
 
+    drawn_forms: float = _field(
+        0.0,
+        "Augmentation",
+        "Drawn forms",
+        "Digits drawn from templates that are added to the training split, as a share of it: forms "
+        "that MNIST's writers hardly use, such as a one with a long upstroke or a crossed seven.",
+        "share",
+        ge=0.0,
+        le=0.5,
+    )
+
     validation_share: float = _field(
         0.1,
         "Data",

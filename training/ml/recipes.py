@@ -43,32 +43,36 @@ _FAST = Hyperparameters(
     depth=3,
     dense_units=64,
     epochs=2,
-    batch_size=128,
+    batch_size=192,
     optimizer="muon",
     learning_rate=0.02,
     label_smoothing=0.05,
     shift=1.0,
+    drawn_forms=0.03,
     validation_share=0.03,
 )
 
-_BALANCED = _FAST.model_copy(update={"filters": 32, "dense_units": 128, "epochs": 4, "shift": 2.0})
+_BALANCED = _FAST.model_copy(
+    update={"filters": 32, "dense_units": 128, "batch_size": 128, "epochs": 4, "shift": 2.0}
+)
 
 _BEST = Hyperparameters(
     architecture="deep",
     filters=16,
     depth=6,
     dense_units=0,
-    dropout=0.4,
-    epochs=22,
+    dropout=0.3,
+    epochs=16,
     batch_size=128,
-    schedule="cosine",
-    warmup=0.08,
-    final_learning_rate=0.002,
+    optimizer="muon",
+    learning_rate=0.01,
+    label_smoothing=0.05,
     ema=0.999,
     rotation=10.0,
     scaling=0.1,
     shear=0.12,
     shift=2.0,
+    drawn_forms=0.05,
     validation_share=0.03,
 )
 

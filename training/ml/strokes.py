@@ -96,15 +96,36 @@ def _read_stroke(stroke: Sequence[Sequence[float]]) -> np.ndarray:
     return path
 
 
+def draw_paths(drawings: Sequence[list[np.ndarray]], pens: np.ndarray) -> np.ndarray:
+    """Drawings as `read_strokes` gives them, each with a pen of its own: (N, 28, 28) uint8.
+
+    All at once, which costs a third of one after another.
+    """
+    parts = [_fitted(paths, pen) for paths, pen in zip(drawings, pens, strict=True)]
+    counts = [len(starts) for starts, _ in parts]
+    which = np.repeat(np.arange(len(parts)), counts)
+    starts, ends = (np.concatenate(ends_of) for ends_of in zip(*parts, strict=True))
+    widths = np.repeat(pens, counts)
+    rough = _ink(starts + CENTRE, ends + CENTRE, widths, which, len(parts))
+    shift = 2 * CENTRE - np.array([centre_of_mass(picture) for picture in rough])[which]
+    fine = _ink(starts + shift, ends + shift, widths, which, len(parts))
+    return np.rint(fine * 255).astype(np.uint8)
+
+
 def _draw(paths: list[np.ndarray], pen: float) -> np.ndarray:
+    starts, ends = _fitted(paths, pen)
+    rough = _ink(starts + CENTRE, ends + CENTRE, pen)[0]
+    shift = CENTRE + (CENTRE - np.array(centre_of_mass(rough)))
+    return np.rint(_ink(starts + shift, ends + shift, pen)[0] * 255).astype(np.uint8)
+
+
+def _fitted(paths: list[np.ndarray], pen: float) -> tuple[np.ndarray, np.ndarray]:
+    """The pieces of a drawing in pixels, about its middle: (K, 2) and (K, 2)."""
     everything = np.concatenate(paths)
     low, high = everything.min(axis=0), everything.max(axis=0)
     # The pen goes half its width beyond the points at either end of the box.
     scale = (BOX - pen) / max(float((high - low).max()), DOT_SIZE)
-    starts, ends = _pieces([(path - (low + high) / 2) * scale for path in paths])
-    rough = _ink(starts + CENTRE, ends + CENTRE, pen)
-    shift = CENTRE + (CENTRE - np.array(centre_of_mass(rough)))
-    return np.rint(_ink(starts + shift, ends + shift, pen) * 255).astype(np.uint8)
+    return _pieces([(path - (low + high) / 2) * scale for path in paths])
 
 
 def _pieces(paths: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -152,14 +173,22 @@ def _as_dots(
     return dots, dots
 
 
-def _ink(starts: np.ndarray, ends: np.ndarray, pen: float) -> np.ndarray:
-    """Coverage (28, 28) in [0, 1] of a round pen that follows the pieces `starts` to `ends`.
+def _ink(
+    starts: np.ndarray,
+    ends: np.ndarray,
+    pen: float | np.ndarray,
+    which: np.ndarray | int = 0,
+    count: int = 1,
+) -> np.ndarray:
+    """Coverage (count, 28, 28) in [0, 1] of round pens that follow the pieces `starts` to `ends`.
+
+    pen: the width, one for all or (K,). which: the picture each piece belongs to, 0 or (K,).
 
     The ink at a pixel depends on its centre's distance to the nearest piece, and falls linearly
     from 1 to 0 over EDGE pixels at half the pen's width. Each piece is looked at in a small window
     only, the rest of the picture being out of its reach.
     """
-    reach = int(np.ceil(pen / 2 + EDGE / 2 + _STEP / 2 - 0.5))
+    reach = int(np.ceil(np.max(pen) / 2 + EDGE / 2 + _STEP / 2 - 0.5))
     window = np.arange(-reach, reach + 1)
     corner = np.floor((starts + ends) / 2).astype(np.int32)
     columns = corner[:, 0, None] + window
@@ -174,11 +203,14 @@ def _ink(starts: np.ndarray, ends: np.ndarray, pen: float) -> np.ndarray:
     x = x - nearest * ax
     y = y - nearest * ay
     distance = np.sqrt(x * x + y * y)
-    ink = np.clip((pen / 2 - distance) / EDGE + 0.5, 0.0, 1.0)
+    half = np.reshape(np.asarray(pen) / 2, (-1, 1, 1))
+    ink = np.clip((half - distance) / EDGE + 0.5, 0.0, 1.0)
     # A margin around the picture takes what falls outside it.
     margin = SIDE
     wide = 3 * SIDE
+    rows = rows + np.reshape(which, (-1, 1)) * wide
     place = (rows[:, :, None] + margin) * wide + (columns[:, None, :] + margin)
-    picture = np.zeros(wide * wide)
+    picture = np.zeros(count * wide * wide)
     np.maximum.at(picture, place.ravel(), ink.ravel())
-    return picture.reshape(wide, wide)[margin : margin + SIDE, margin : margin + SIDE]
+    inner = slice(margin, margin + SIDE)
+    return picture.reshape(count, wide, wide)[:, inner, inner]

@@ -1,7 +1,5 @@
 """The training step and all the variables it changes. Imported by `fit` only: loads TensorFlow."""
 
-import hashlib
-
 import numpy as np
 import tensorflow as tf
 
@@ -10,26 +8,11 @@ from training.ml.calibration import fit_temperature
 from training.ml.digits import CLASSES, Digits
 from training.ml.hyperparameters import Hyperparameters
 from training.ml.optimizers import build_optimizer
+from training.ml.training_set import split_indices, with_drawn_forms
 
 VALIDATION_BATCH = 500
-# Streams of random numbers, so that no two uses of one seed share numbers.
-_SPLIT, _ORDER, _POSES = 1, 2, 3
-
-
-def split_indices(images: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(training indices, validation indices) of images; the same for the same seed.
-
-    Copies of an image, as a mixture has them, are on the side of the first one, so that validation
-    asks for nothing that was learned; there, the first one stands for all.
-    """
-    order = np.random.default_rng([seed, _SPLIT]).permutation(len(images))
-    aside = np.zeros(len(images), dtype=bool)
-    aside[order[: round(len(images) * share)]] = True
-    firsts: dict[bytes, int] = {}
-    names = (hashlib.blake2b(image, digest_size=16).digest() for image in images)
-    first = np.array([firsts.setdefault(name, i) for i, name in enumerate(names)])
-    is_first = first == np.arange(len(images))
-    return np.flatnonzero(~aside[first]), np.flatnonzero(aside & is_first)
+# Streams of random numbers; `training_set` has others.
+_ORDER, _POSES = 2, 3
 
 
 class Trainer:
@@ -44,12 +27,15 @@ class Trainer:
         kept, aside = split_indices(
             digits.train_images, hyperparameters.validation_share, hyperparameters.seed
         )
-        self.batch = min(hyperparameters.batch_size, len(kept))
-        self.steps = len(kept) // self.batch
-        self.count = len(kept)
         self._validation = (digits.train_images[aside], digits.train_labels[aside])
-        self._images = tf.constant(digits.train_images[kept])
-        self._labels = tf.constant(digits.train_labels[kept].astype(np.int32))
+        images, labels = with_drawn_forms(
+            digits.train_images[kept], digits.train_labels[kept], hyperparameters
+        )
+        self.count = len(labels)
+        self.batch = min(hyperparameters.batch_size, self.count)
+        self.steps = self.count // self.batch
+        self._images = tf.constant(images)
+        self._labels = tf.constant(labels.astype(np.int32))
 
         self.members = network.build_training_members(hyperparameters)
         self._inference = network.build_inference(hyperparameters)

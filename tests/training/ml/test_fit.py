@@ -29,6 +29,7 @@ TINY = Hyperparameters(
     rotation=5,
     shift=1,
     thickness=0.2,
+    drawn_forms=0.02,
     validation_share=0.25,
     seed=7,
 )
@@ -227,7 +228,7 @@ def test_early_stopping_ends_with_the_best_epoch(tmp_path):
 
 
 def held_out(hyperparameters):
-    from training.ml.trainer import split_indices
+    from training.ml.training_set import split_indices
 
     digits = synthetic_digits()
     _, aside = split_indices(

@@ -107,29 +107,6 @@ def test_another_network_is_refused_by_the_field_that_differs(tmp_path, source):
         train(tmp_path, wider, initial=source)
 
 
-@tensorflow
-def test_copies_of_an_image_are_never_learned_and_validated():
-    from training.ml.trainer import split_indices
-
-    images = synthetic_digits(train=100).train_images
-    mixture = np.concatenate([images, np.resize(images[:20], (300, 28, 28))])
-    kept, aside = split_indices(mixture, 0.3, seed=1)
-    names = [image.tobytes() for image in mixture]
-    assert not {names[i] for i in kept} & {names[i] for i in aside}
-    assert len(aside) == len({names[i] for i in aside}) > 20
-    assert {names[i] for i in kept} | {names[i] for i in aside} == set(names)
-
-
-@tensorflow
-def test_without_copies_the_share_is_kept_aside_exactly():
-    from training.ml.trainer import split_indices
-
-    images = synthetic_digits(train=100).train_images
-    kept, aside = split_indices(images, 0.3, seed=1)
-    assert sorted([*kept, *aside]) == list(range(100))
-    assert len(aside) == 30
-
-
 def test_fine_tuning_takes_smaller_and_fewer_steps_and_the_best_epoch():
     usual = Hyperparameters(epochs=6, learning_rate=0.01, validation_share=0.0)
     tuned = fine_tuning(usual)
