@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
+from inference.drawing_images import Undrawable, image_now, is_current
 from inference.models import DatasetDrawing, Drawing
-from training.ml.preprocess import CONTRACT_ID, DrawingError, strokes_to_image
+from training.ml.preprocess import CONTRACT_ID
 from training.models import Dataset
 
 Split = DatasetDrawing.Split
@@ -142,8 +143,8 @@ class Images:
 def read_images(drawings: QuerySet[Drawing]) -> Images:
     """What a model of today sees of each drawing.
 
-    Where the stored image was made under an older contract, the strokes are drawn anew. Of an
-    uploaded picture only its image is kept, so that one stays as it is.
+    Strokes are read only where the image was made under an older contract: they are ten times as
+    large.
     """
     current = drawings.filter(contract_id=CONTRACT_ID)
     found = {
@@ -154,18 +155,15 @@ def read_images(drawings: QuerySet[Drawing]) -> Images:
     }
     redrawn, unreadable = 0, {}
     older = drawings.exclude(contract_id=CONTRACT_ID)
-    for pk, image, label, strokes in older.values_list(
-        "pk", "image", "settled_label", "strokes"
+    for pk, image, label, contract_id, strokes in older.values_list(
+        "pk", "image", "settled_label", "contract_id", "strokes"
     ).iterator(chunk_size=_FETCHED):
-        content = bytes(image)
-        if strokes:
-            try:
-                content = strokes_to_image(strokes).tobytes()
-            except DrawingError as error:
-                unreadable[pk] = str(error)
-                continue
-            redrawn += 1
-        found[pk] = (content, label)
+        try:
+            found[pk] = (image_now(contract_id, image, strokes).tobytes(), label)
+        except Undrawable as error:
+            unreadable[pk] = str(error)
+        else:
+            redrawn += not is_current(contract_id, strokes)
     numbers = sorted(found)
     pixels = b"".join(found[pk][0] for pk in numbers)
     return Images(

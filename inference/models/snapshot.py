@@ -20,7 +20,7 @@ class DatasetDrawing(models.Model):
     index = models.PositiveIntegerField(help_text="Position in the split")
 
     class Meta:
-        ordering = ("dataset", "split", "index")
+        ordering = ("dataset_id", "split", "index")
         constraints = (
             models.UniqueConstraint(
                 fields=("dataset", "split", "index"), name="one_drawing_per_image"

@@ -10,7 +10,7 @@ from inference import registry
 from inference.models import ModelVersion, Promotion
 from inference.promotion_gate import GateReport, Verdict, gate_report
 from inference.selectors import headline_evaluation
-from inference.services import judging
+from inference.services import judging, readings
 
 REASON_MAX = 500
 
@@ -60,6 +60,7 @@ def promote(
         report = gate_report(model, former)
         if not report.verdict.lets_pass and not override:
             raise GateRefused(model, report)
+        transaction.on_commit(lambda: readings.wake_reader(model.pk))
         return Promotion.objects.create(
             model=model,
             promoted_by=by,

@@ -13,11 +13,12 @@ from inference import snapshot_contents
 from inference.models import DatasetDrawing, Drawing, Snapshot
 from inference.services.judging import request_for_rounds
 from inference.snapshot_contents import Images
+from inference.snapshot_leaks import WHY, Apart, keep_apart
 from training import wakeups
 from training.ml.digits import Digits
 from training.ml.mixing import mix
 from training.models import Dataset
-from training.services.datasets import DatasetUnreadable, add_dataset, load_digits, store_content
+from training.services.datasets import DatasetUnreadable, add_dataset, store_content
 
 logger = logging.getLogger(__name__)
 
@@ -144,18 +145,23 @@ def _make(snapshot: Snapshot) -> None:
     if not len(training.drawings) and not len(judging.drawings):
         raise SnapshotError("No drawing that is settled can be read.")
     mnist = Dataset.objects.filter(kind=Dataset.Kind.MNIST).order_by("-pk").first()
-    pure = Digits(training.images, training.labels, judging.images, judging.labels)
+    apart = keep_apart(training, judging, mnist)
+    pure, training = apart.drawings, apart.training
+    if not len(pure.train_labels) and not len(pure.test_labels):
+        raise SnapshotError("Every drawing is in a split that models are judged by already.")
     mixture = None
-    if mnist and len(training.drawings):
-        mixture = mix(load_digits(mnist), pure, large_share=snapshot.mnist_share)
+    if apart.mnist is not None:
+        mixture = mix(apart.mnist, pure, large_share=snapshot.mnist_share)
     store_content(pure)
     if mixture:
         store_content(mixture.digits)
-    report = _report(training, judging)
+    report = _report(apart, judging)
 
     with transaction.atomic():
         _check_still_apart(training, judging)
-        drawings, is_new = _add(pure, snapshot, parents=_former(snapshot.name))
+        drawings, is_new = _add(
+            pure, snapshot, parents=_former(snapshot.name), report={"leaks": apart.report}
+        )
         report["is_new"] = is_new
         if is_new:
             _record(drawings, Split.TRAIN, training.drawings)
@@ -163,7 +169,11 @@ def _make(snapshot: Snapshot) -> None:
         mixed = None
         if mixture:
             mixed, mixed_is_new = _add(
-                mixture.digits, snapshot, parents=[mnist, drawings], share=mixture.share
+                mixture.digits,
+                snapshot,
+                parents=[mnist, drawings],
+                report={"leaks": apart.mnist_report},
+                share=mixture.share,
             )
             report |= {
                 "mixed_is_new": mixed_is_new,
@@ -196,7 +206,12 @@ def _check_still_apart(training: Images, judging: Images) -> None:
 
 
 def _add(
-    digits: Digits, snapshot: Snapshot, *, parents: list[Dataset], share: float | None = None
+    digits: Digits,
+    snapshot: Snapshot,
+    *,
+    parents: list[Dataset],
+    report: dict,
+    share: float | None = None,
 ) -> tuple[Dataset, bool]:
     """The dataset of this content, and whether it was made just now."""
     existing = Dataset.objects.filter(digest=digits.digest).first()
@@ -212,12 +227,14 @@ def _add(
             if is_mixed
             else "Settled drawings of this site",
             licence=f"{LICENCE}; {parents[0].licence}" if is_mixed else LICENCE,
+            parents=parents,
+            report=report,
+            created_by=snapshot.asked_by,
         )
     except IntegrityError as error:
         raise SnapshotError(
             "Somebody else made a dataset at the same moment. Ask again."
         ) from error
-    dataset.parents.set(parents)
     return dataset, True
 
 
@@ -237,16 +254,18 @@ def _record(dataset: Dataset, split: Split, drawings: np.ndarray, *, first: int 
     )
 
 
-def _report(training: Images, judging: Images) -> dict:
+def _report(apart: Apart, judging: Images) -> dict:
     """What went in and what was left out, for the page; see docs/learning-loop.md."""
-    unreadable = training.unreadable | judging.unreadable
+    training = apart.training
+    left_out = training.unreadable | judging.unreadable | dict.fromkeys(apart.left_out, WHY)
     return {
         "training": len(training.drawings),
         "judging": len(judging.drawings),
         "training_people": _people(training.drawings),
         "judging_people": _people(judging.drawings),
         "redrawn": training.redrawn + judging.redrawn,
-        "left_out": [{"drawing": pk, "why": why} for pk, why in sorted(unreadable.items())],
+        "left_out": [{"drawing": pk, "why": why} for pk, why in sorted(left_out.items())],
+        "mnist_left_out": sum(apart.mnist_report.get(kind, 0) for kind in ("exact", "near")),
     }
 
 

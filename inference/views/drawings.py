@@ -1,6 +1,5 @@
 """A person's drawings, and the page of one drawing."""
 
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -9,9 +8,10 @@ from django.views.decorators.http import require_safe
 
 from digitsite.accounts.access import requires
 from digitsite.accounts.roles import Capability
-from inference import selectors
+from inference import drawing_life, selectors
 from inference.drawing_pictures import digit_png
 from inference.models import Drawing
+from inference.services import readings
 
 PER_PAGE = 60
 
@@ -50,10 +50,8 @@ def my_drawings(request: HttpRequest) -> HttpResponse:
 @require_safe
 def drawing(request: HttpRequest, pk: int) -> HttpResponse:
     subject = _visible(request, pk)
-    # With a second opinion required, nobody sees the first one before both are given.
-    blind = settings.REVIEWS_REQUIRED > 1 and subject.status == Drawing.Status.PENDING
-    reviews = [] if blind else subject.reviews.select_related("reviewer").order_by("id")
-    context = {"drawing": subject, "reviews": reviews, "mine": subject.author == request.user}
+    life = drawing_life.life_of(subject, readings.readings_of(subject), request.user)
+    context = {"drawing": subject, "life": life, "mine": subject.author == request.user}
     return render(request, "inference/drawing.html", context)
 
 

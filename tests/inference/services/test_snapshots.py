@@ -187,6 +187,36 @@ def test_strokes_that_cannot_be_read_are_left_out_and_named():
     assert [item["drawing"] for item in snapshot.report["left_out"]] == [broken.pk]
 
 
+def test_what_models_are_judged_by_is_left_out_of_training_and_named(mnist):
+    seen = load_digits(mnist).test_images[4]
+    settled(1, fold=HOLDOUT)
+    copies = [
+        settled(2, image=picture(1).tobytes()),  # of somebody's who judges
+        settled(3, image=seen.tobytes()),  # of an image of MNIST's test split
+        settled(4, image=np.roll(picture(1) // 2, 0).tobytes()),  # dimmed
+    ]
+    kept = settled(5)
+    snapshot = snapshot_drawings(None, mnist_share=0.9)
+    assert members(snapshot.drawings, "train") == [kept.pk]
+    assert [item["drawing"] for item in snapshot.report["left_out"]] == [d.pk for d in copies]
+    leaks = snapshot.drawings.report["leaks"]
+    assert (leaks["exact"], leaks["near"]) == (2, 1)
+
+
+def test_mnists_training_images_leave_too_when_people_are_judged_by_them(mnist):
+    copied = load_digits(mnist).train_images[7]
+    settled(1, fold=HOLDOUT, image=copied.tobytes(), origin=Drawing.Origin.UPLOAD, strokes=[])
+    drawing = settled(2)
+    mixed = snapshot_drawings(None, mnist_share=0.9).mixed
+    digits = load_digits(mixed)
+    assert not (digits.train_images == copied).all(axis=(1, 2)).any()
+    assert mixed.report["leaks"]["exact"] == 1
+    # Positions still say which drawing an image is.
+    first = DatasetDrawing.objects.filter(dataset=mixed, drawing=drawing).order_by("index").first()
+    assert (digits.train_images[first.index] == picture(2)).all()
+    assert mixed.train_count == 89 + 10
+
+
 def test_without_a_settled_drawing_there_is_no_dataset():
     make_drawing()
     with pytest.raises(SnapshotError, match="No drawing is settled yet"):
