@@ -7,6 +7,7 @@ from ninja import Router, Schema, Status
 
 from digitsite.accounts.api_access import may
 from digitsite.accounts.roles import Capability
+from training import analysis_page
 from training.api import one_or_404
 from training.models import Analysis, Evaluation
 from training.services import analyses
@@ -41,7 +42,9 @@ def create_analysis(request: HttpRequest, pk: int):
     Ask for it until its status is `done`; `progress` says how far it is.
     """
     evaluation = one_or_404(Evaluation.objects.select_related("run", "dataset"), pk, "evaluation")
-    return Status(201, analyses.request_analysis(evaluation, by=request.auth))
+    asked = analyses.request_analysis(evaluation, by=request.auth)
+    asked.slices = analysis_page.visible_slices(asked, request.auth)
+    return Status(201, asked)
 
 
 @router.get(
@@ -56,4 +59,5 @@ def get_analysis(request: HttpRequest, pk: int):
     found = Analysis.objects.filter(evaluation_id=pk).first()
     if found is None:
         raise Http404(f"Evaluation {pk} is not analysed yet: POST here to ask for it.")
+    found.slices = analysis_page.visible_slices(found, request.auth)
     return found

@@ -10,11 +10,14 @@ import numpy as np
 from django.core.files.storage import default_storage
 from django.urls import reverse
 
+from digitsite.accounts.models import User
+from digitsite.accounts.roles import Capability
 from training.confusion import Answers, answers_of
 from training.dataset_pictures import png
 from training.ml.digits import CLASSES
 from training.ml.slices import SMALL
 from training.models import Analysis, Evaluation
+from training.slice_providers import PERSONAL
 
 PARTS = {
     "slices": "Slices",
@@ -62,12 +65,19 @@ def analysis_of(evaluation: Evaluation) -> Analysis | None:
     return Analysis.objects.filter(evaluation=evaluation).first()
 
 
-def slice_rows(analysis: Analysis, kind: str = "") -> list[dict[str, Any]]:
+def visible_slices(analysis: Analysis, user: User) -> list[dict[str, Any]] | None:
+    """All slices but those that name people, for who may not see everybody's drawings."""
+    if analysis.slices is None or user.can(Capability.REVIEW):
+        return analysis.slices
+    return [row for row in analysis.slices if row["kind"] not in PERSONAL]
+
+
+def slice_rows(slices: list[dict[str, Any]], kind: str = "") -> list[dict[str, Any]]:
     """Rows of the table, worst first, with the places of the interval's drawing in percent.
 
     Places go by the logarithm of the error, so that 99.5 % and 99.9 % are apart.
     """
-    rows = [row for row in analysis.slices if not kind or row["kind"] == kind]
+    rows = [row for row in slices if not kind or row["kind"] == kind]
     most = max((1 - row["low"] for row in rows), default=1.0)
     room = log(most / _LEAST_ERROR)
 
@@ -87,9 +97,9 @@ def slice_rows(analysis: Analysis, kind: str = "") -> list[dict[str, Any]]:
     ]
 
 
-def slice_kinds(analysis: Analysis) -> list[str]:
+def slice_kinds(slices: list[dict[str, Any]]) -> list[str]:
     """In the order of their worst slices."""
-    return list(dict.fromkeys(row["kind"] for row in analysis.slices))
+    return list(dict.fromkeys(row["kind"] for row in slices))
 
 
 def robustness_rows(analysis: Analysis) -> list[dict[str, Any]]:

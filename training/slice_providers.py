@@ -10,6 +10,9 @@ import numpy as np
 
 from training.models import Dataset
 
+PERSONAL = frozenset({"Author"})
+"""Kinds whose names are people's: for who may see everybody's drawings."""
+
 Provider = Callable[[Dataset, str], dict[str, np.ndarray]]
 _providers: dict[str, Provider] = {}
 

@@ -103,10 +103,11 @@ def evaluation_why(request: HttpRequest, pk: int, index: int) -> HttpResponse:
 
 
 def _slices(request: HttpRequest, evaluation: Evaluation, analysis: Analysis) -> dict:
-    kinds = analysis_page.slice_kinds(analysis)
+    slices = analysis_page.visible_slices(analysis, request.user)
+    kinds = analysis_page.slice_kinds(slices)
     kind = request.GET.get("kind", "")
     kind = kind if kind in kinds else ""
-    rows = analysis_page.slice_rows(analysis, kind)
+    rows = analysis_page.slice_rows(slices, kind)
     return {"kinds": kinds, "kind": kind, "rows": rows, "any_small": any(r["small"] for r in rows)}
 
 

@@ -227,3 +227,13 @@ def test_a_model_file_that_was_changed_explains_nothing(client, judged):
     run.save()
     page = client.get(reverse("evaluation_why", args=[judged.pk, 6])).content.decode()
     assert "does not have its digest" in page
+
+
+def test_who_drew_what_is_for_those_who_may_see_everybodys_drawings(client, analysed):
+    row = analysed.slices[0] | {"kind": "Author", "name": "rosa"}
+    Analysis.objects.update(slices=[row, *analysed.slices])
+    for role, seen in ((Role.DRAWER, False), (Role.RESEARCHER, False), (Role.REVIEWER, True)):
+        client.force_login(make_user(role))
+        assert ("rosa" in part_of(client, analysed.evaluation, "slices")) is seen
+        told = client.get(f"/api/v1/evaluations/{analysed.evaluation_id}/analysis").json()
+        assert ("Author" in {row["kind"] for row in told["slices"]}) is seen
