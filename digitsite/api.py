@@ -15,6 +15,7 @@ from digitsite.accounts.rate import TooOften
 from digitsite.accounts.roles import Capability
 from inference.api import router as inference_router
 from inference.predictor import ModelUnavailable, NoProductionModel
+from inference.review_api import router as review_router
 from inference.services.promotion import GateRefused, PromotionError
 from inference.services.reviews import ReviewError
 from inference.services.snapshots import SnapshotError
@@ -45,6 +46,7 @@ api.add_router("", sweep_router)
 api.add_router("", inference_router)
 api.add_router("", snapshot_router)
 api.add_router("", share_router)
+api.add_router("", review_router)
 
 
 def _refuse(request: HttpRequest, status: int, code: str, message: str, **details) -> HttpResponse:

@@ -7,6 +7,7 @@ from digitsite.accounts.roles import Capability
 from inference import rounds as inference_rounds
 from inference import selectors as inference_selectors
 from inference.models import ModelVersion, Promotion
+from inference.review_queue import drawings_to_review
 from training import run_listing
 from training import selectors as training_selectors
 from training.models import Evaluation, TrainingRun
@@ -134,8 +135,6 @@ def dashboard(person: User) -> dict:
         .order_by("-finished_at", "-pk")[:RUNS_SHOWN],
         "drawings": own[:DRAWINGS_SHOWN],
         "tally": inference_selectors.tally(own),
-        "to_review": (
-            inference_selectors.drawings_to_review() if person.can(Capability.REVIEW) else 0
-        ),
+        "to_review": drawings_to_review() if person.can(Capability.REVIEW) else 0,
         "dataset": training_selectors.default_dataset(),
     }

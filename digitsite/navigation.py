@@ -23,7 +23,7 @@ SECTIONS: tuple[tuple[str, tuple[Link, ...]], ...] = (
             Link("Dashboard", "dashboard", "dashboard", Capability.BROWSE),
             Link("Draw", "draw", "draw", Capability.DRAW),
             Link("My drawings", "my_drawings", "drawings", Capability.DRAW, ("drawing",)),
-            Link("Review", "review", "review", Capability.REVIEW),
+            Link("Review", "review", "review", Capability.REVIEW, ("decisions", "agreement")),
             Link(
                 "Share links",
                 "sharing",

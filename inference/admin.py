@@ -1,7 +1,7 @@
 """The Django admin for models, promotions, drawings, reviews and misclassified images.
 
 Rows are read-only here. The bulk actions give the same verdicts as the review queue, through the
-same services.
+same services, as decisions: whoever works here sees what everybody said.
 """
 
 from collections.abc import Callable
@@ -20,6 +20,7 @@ from inference.models import Drawing, ModelVersion, Promotion, Review, ShareLink
 from inference.selectors import headline_evaluation, model_versions
 from inference.services import reviews, share_links
 from inference.services.promotion import REASON_MAX, PromotionError, promote
+from inference.services.review_state import rebuild_status
 from inference.templatetags.drawings import ink
 from training.admin import ReadOnly
 from training.models import Misclassification
@@ -31,7 +32,7 @@ _THUMBNAIL = '<img src="{}" alt="" width="48" height="48" style="image-rendering
 
 class ReviewInline(ReadOnly, admin.TabularInline):
     model = Review
-    fields = readonly_fields = ("created_at", "reviewer", "verdict", "label")
+    fields = readonly_fields = ("created_at", "reviewer", "verdict", "label", "decides")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
         return super().get_queryset(request).select_related("reviewer")
@@ -183,7 +184,7 @@ class DrawingAdmin(VerdictActions, admin.ModelAdmin):
     @admin.action(description="Compute the state from the reviews again")
     def rebuild(self, request: HttpRequest, queryset: QuerySet[Drawing]) -> None:
         for drawing in queryset.order_by("pk"):
-            reviews.rebuild_status(drawing)
+            rebuild_status(drawing)
         self.message_user(request, "The state follows from the reviews again.", messages.SUCCESS)
 
     def _record(
@@ -201,7 +202,7 @@ class DrawingAdmin(VerdictActions, admin.ModelAdmin):
                 reviewer=request.user,
                 verdict=verdict,
                 label=label_of(drawing),
-                revise=True,
+                decide=True,
             ),
         )
 
@@ -265,7 +266,7 @@ class MisclassificationAdmin(VerdictActions, admin.ModelAdmin):
             request,
             queryset,
             lambda row: reviews.record_misclassification_verdict(
-                row, reviewer=request.user, verdict=verdict, label=label
+                row, reviewer=request.user, verdict=verdict, label=label, decide=True
             ),
         )
 
@@ -292,8 +293,8 @@ class ShareLinkAdmin(ReadOnly, admin.ModelAdmin):
 
 @admin.register(Review)
 class ReviewAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ("id", "subject", "verdict", "label", "reviewer", "created_at")
-    list_filter = ("verdict", ("reviewer", admin.RelatedOnlyFieldListFilter))
+    list_display = ("id", "subject", "verdict", "label", "decides", "reviewer", "created_at")
+    list_filter = ("verdict", "decides", ("reviewer", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("reviewer", "drawing", "misclassification")
     search_fields = ("=drawing__id", "reviewer__username")
     date_hierarchy = "created_at"

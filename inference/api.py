@@ -15,6 +15,7 @@ from inference.model_files import stored_files
 from inference.models import Drawing, ModelVersion, Review
 from inference.predict_call import predict_call
 from inference.promotion_gate import gate_report
+from inference.review_item import is_blind
 from inference.services import promotion, reviews
 from inference.services.drawings import submit_drawing
 
@@ -123,6 +124,8 @@ class DrawingIn(Schema):
 
 
 class DrawingOut(Schema):
+    """`author` is null for visitors, and while a blind second opinion is open."""
+
     id: int
     author: str | None
     share_link: int | None
@@ -140,7 +143,10 @@ class DrawingOut(Schema):
     strokes: list
 
     @staticmethod
-    def resolve_author(drawing: Drawing) -> str | None:
+    def resolve_author(drawing: Drawing, context) -> str | None:
+        asking = context["request"].auth
+        if is_blind() and drawing.status in Drawing.UNSETTLED and drawing.author != asking:
+            return None
         return drawing.author and drawing.author.get_username()
 
     @staticmethod

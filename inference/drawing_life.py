@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Count, Min, OuterRef, Subquery
 
 from digitsite.accounts.models import User
 from digitsite.accounts.roles import Capability
 from inference.models import DatasetDrawing, Drawing, DrawingReading, Promotion, Review
+from inference.selectors import is_blind_to
 from training.models import Dataset, TrainingRun
 
 RUNS_SHOWN = 4
@@ -62,8 +62,7 @@ def _is_right(drawing: Drawing, label: int) -> bool | None:
 
 
 def _reviews(drawing: Drawing, viewer: User) -> Iterator[Moment]:
-    # With a second opinion required, nobody sees the first one before both are given.
-    if settings.REVIEWS_REQUIRED > 1 and drawing.status == Status.PENDING:
+    if is_blind_to(viewer, drawing):
         return
     names = viewer.can(Capability.REVIEW)
     for review in drawing.reviews.select_related("reviewer").order_by("id"):
@@ -156,6 +155,8 @@ def _readings(drawing: Drawing, readings: dict[int, DrawingReading]) -> Iterator
 def _ahead(drawing: Drawing, places: list[_Place]) -> Iterator[Moment]:
     if drawing.status == Status.PENDING:
         yield Moment("waits_for_review", None, {})
+    elif drawing.status == Status.DISPUTED:
+        yield Moment("waits_for_decision", None, {})
     elif drawing.status in (Status.AMBIGUOUS, Status.REJECTED):
         yield Moment("set_aside", None, {})
     elif not places:

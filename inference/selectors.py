@@ -1,12 +1,11 @@
-"""Reading: models with their results, drawings of a person, the order of the review queue."""
+"""Reading: models with their results, drawings of a person."""
 
 from django.conf import settings
-from django.db.models import Case, Count, Prefetch, Q, QuerySet, Sum, When
-from django.utils import timezone
+from django.db.models import Count, Prefetch, Q, QuerySet
 
 from digitsite.accounts.models import User
 from digitsite.accounts.roles import Capability
-from inference.models import Drawing, ModelVersion, Promotion, Review, ReviewHold, ShareLink
+from inference.models import Drawing, ModelVersion, Promotion, ShareLink
 from training.models import Evaluation
 
 
@@ -98,72 +97,20 @@ def may_see(user: User, drawing: Drawing) -> bool:
     return own or user.can(Capability.REVIEW)
 
 
+def is_blind_to(user: User, drawing: Drawing) -> bool:
+    """With a second opinion required, nobody sees who drew it or what others said before it is
+    settled; but for administrators, who decide where reviewers differ."""
+    if settings.REVIEWS_REQUIRED == 1:
+        return False
+    if drawing.status == Drawing.Status.DISPUTED:
+        return not user.can(Capability.ADMINISTER)
+    return drawing.status == Drawing.Status.PENDING
+
+
 def tally(drawings: QuerySet[Drawing]) -> dict[str, int]:
     """Counts over drawings: all, those the model read as their author says, those that wait."""
     return drawings.aggregate(
         total=Count("pk"),
         read_right=Count("pk", filter=Q(disagrees=False)),
-        pending=Count("pk", filter=Q(status=Drawing.Status.PENDING)),
+        pending=Count("pk", filter=Q(status__in=Drawing.UNSETTLED)),
     )
-
-
-def review_queue(reviewer: User) -> QuerySet[Drawing]:
-    """What waits for this reviewer, first what teaches most.
-
-    Author and model disagree; then the model's narrowest margins; then the oldest. Drawings which
-    this reviewer has judged are left out, and their own where two or more reviews are required.
-    """
-    waiting = _pending().exclude(pk__in=_judged_pending(reviewer))
-    if settings.REVIEWS_REQUIRED > 1:
-        waiting = waiting.exclude(author=reviewer)
-    return waiting.order_by("-disagrees", "margin", "id")
-
-
-def next_for(reviewer: User) -> Drawing | None:
-    """The first of the reviewer's queue that no other reviewer is looking at."""
-    elsewhere = ReviewHold.objects.filter(until__gt=timezone.now()).exclude(reviewer=reviewer)
-    free = review_queue(reviewer).exclude(pk__in=elsewhere.values("drawing"))
-    return free.select_related("author", "share_link", "model").first()
-
-
-def count_left(reviewer: User) -> int:
-    """Length of `review_queue`, from counts that an index answers."""
-    judged = _pending().filter(pk__in=_judged_pending(reviewer))
-    left = _pending().count()
-    if settings.REVIEWS_REQUIRED > 1:
-        judged = judged.exclude(author=reviewer)
-        left -= _pending().filter(author=reviewer).count()
-    return left - judged.count()
-
-
-def _pending() -> QuerySet[Drawing]:
-    return Drawing.objects.filter(status=Drawing.Status.PENDING)
-
-
-def _judged_pending(reviewer: User) -> QuerySet:
-    """Ids of drawings that still wait although this reviewer's verdict stands."""
-    return (
-        Review.objects.filter(reviewer=reviewer, drawing__status=Drawing.Status.PENDING)
-        .values("drawing")
-        .annotate(standing=Sum(Case(When(verdict=Review.Verdict.UNDO, then=-1), default=1)))
-        .filter(standing__gt=0)
-        .values("drawing")
-    )
-
-
-def drawings_to_review() -> int:
-    """How many drawings wait for anybody's review."""
-    return _pending().count()
-
-
-def newest_standing_review(reviewer: User) -> Review | None:
-    """The verdict that an undo would withdraw: every undo cancels the nearest older verdict."""
-    withdrawn = 0
-    for review in Review.objects.filter(reviewer=reviewer).order_by("-id").iterator(chunk_size=50):
-        if review.verdict == Review.Verdict.UNDO:
-            withdrawn += 1
-        elif withdrawn:
-            withdrawn -= 1
-        else:
-            return review
-    return None

@@ -1,7 +1,9 @@
 from django.urls import path
 
 from inference.views import (
+    agreement,
     compare,
+    decisions,
     draw,
     drawings,
     models,
@@ -35,4 +37,9 @@ urlpatterns = [
     path("review/", review.review, name="review"),
     path("review/verdict/", review.review_verdict, name="review_verdict"),
     path("review/undo/", review.review_undo, name="review_undo"),
+    path("review/hold/", review.review_hold, name="review_hold"),
+    path("review/decisions/", decisions.decisions, name="decisions"),
+    path("review/decisions/verdict/", decisions.decision_verdict, name="decision_verdict"),
+    path("review/decisions/undo/", decisions.decision_undo, name="decision_undo"),
+    path("review/agreement/", agreement.agreement, name="agreement"),
 ]

@@ -194,6 +194,11 @@ TABLE = [
     Row("review", Capability.REVIEW),
     Row("review_verdict", Capability.REVIEW, method="post", ok=_statuses(400)),
     Row("review_undo", Capability.REVIEW, method="post", ok=_statuses(200, 302)),
+    Row("review_hold", Capability.REVIEW, method="post", ok=_statuses(204, 409)),
+    Row("agreement", Capability.REVIEW),
+    Row("decisions", Capability.ADMINISTER),
+    Row("decision_verdict", Capability.ADMINISTER, method="post", ok=_statuses(400)),
+    Row("decision_undo", Capability.ADMINISTER, method="post", ok=_statuses(302)),
 ]
 
 
@@ -322,6 +327,9 @@ API: dict[tuple[str, str], tuple[Capability, frozenset[int]]] = {
     ("get", "/share-links"): (Capability.SHARE, _statuses(200)),
     ("post", "/share-links"): (Capability.SHARE, _statuses(422)),
     ("post", "/share-links/{pk}/revoke"): (Capability.SHARE, _statuses(200)),
+    ("get", "/review/next"): (Capability.REVIEW, _statuses(200)),
+    ("post", "/review/verdict"): (Capability.REVIEW, _statuses(422)),
+    ("post", "/review/undo"): (Capability.REVIEW, _statuses(409)),
 }
 
 

@@ -54,6 +54,12 @@ def per_hundred(share: float) -> str:
 
 
 @register.filter
+def at_most(count: int, cap: int) -> str:
+    """1234 -> "1,234"; what was counted beyond the cap is "1,000+"."""
+    return f"{cap:,}+" if count > cap else f"{count:,}"
+
+
+@register.filter
 def duration(seconds: float | None) -> str:
     """Seconds in words: "42 s", "3 min 20 s", "1 h 5 min"; a dash when not known."""
     if seconds is None:

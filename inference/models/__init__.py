@@ -1,6 +1,7 @@
-from inference.models.drawing import Drawing, Review, ReviewHold
+from inference.models.drawing import Drawing
 from inference.models.model_version import ModelVersion, Promotion
 from inference.models.reading import DrawingReading
+from inference.models.review import Review, ReviewHold
 from inference.models.share_link import ShareLink
 from inference.models.snapshot import DatasetDrawing, Snapshot
 

@@ -14,6 +14,14 @@ class AppendOnlyQuerySet(models.QuerySet):
         raise AppendOnlyError(f"{self.model._meta.verbose_name_plural} are append-only.")
 
     update = delete = bulk_update = update_or_create = _refuse
+    aupdate = adelete = abulk_update = aupdate_or_create = _refuse
+    # What Model.save and cascading deletions call, where this is the base manager.
+    _update = _raw_delete = _refuse
+
+    def bulk_create(self, objs, *args, **kwargs):
+        if kwargs.get("update_conflicts"):
+            self._refuse()
+        return super().bulk_create(objs, *args, **kwargs)
 
 
 class AppendOnly(models.Model):
@@ -23,6 +31,7 @@ class AppendOnly(models.Model):
 
     class Meta:
         abstract = True
+        base_manager_name = "objects"
 
     def save(self, *args, **kwargs) -> None:
         if not self._state.adding:

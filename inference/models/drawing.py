@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from inference.models.model_version import ModelVersion
 from inference.models.share_link import ShareLink
-from training.models import Misclassification
+
+_QUEUE = ("-disagrees", "margin", "id")
 
 
 class Drawing(models.Model):
@@ -19,6 +20,9 @@ class Drawing(models.Model):
         CORRECTED = "corrected", "Corrected"
         AMBIGUOUS = "ambiguous", "Ambiguous"
         REJECTED = "rejected", "Rejected"
+        DISPUTED = "disputed", "Needs a decision"
+
+    UNSETTLED = (Status.PENDING, Status.DISPUTED)
 
     class Origin(models.TextChoices):
         PEN = "pen", "Drawn"
@@ -86,11 +90,19 @@ class Drawing(models.Model):
     class Meta:
         ordering = ("-id",)
         indexes = (
-            # The order of the review queue (inference.selectors.review_queue). Not a partial index:
-            # SQLite would not use it, since Django passes the status as a parameter.
+            # The order of the review queue (inference.review_queue), by itself and within each
+            # thing it is filtered by, so that the first row is found without sorting. Not partial
+            # indexes: SQLite would not use them, since Django passes the status as a parameter.
             models.Index(
-                fields=("status", "-disagrees", "margin", "id"), name="drawing_review_order"
+                fields=("status", *_QUEUE, "device", "origin"), name="drawing_review_order"
             ),
+            models.Index(
+                fields=("status", "label", *_QUEUE, "predicted_label"), name="drawing_review_label"
+            ),
+            models.Index(
+                fields=("status", "predicted_label", *_QUEUE, "label"), name="drawing_review_read"
+            ),
+            models.Index(fields=("author", "status", *_QUEUE), name="drawing_review_author"),
             models.Index(fields=("author", "-id"), name="drawing_by_author"),
         )
         constraints = (
@@ -115,57 +127,3 @@ class Drawing(models.Model):
         """How far the first answer is ahead of the second, 0..1."""
         second, first = sorted(map(float, probabilities))[-2:]
         return first - second
-
-
-class Review(models.Model):
-    """One verdict, append-only. Undo is a row too: it withdraws the reviewer's former verdict."""
-
-    class Verdict(models.TextChoices):
-        CONFIRM = "confirm", "Label confirmed"
-        RELABEL = "relabel", "Relabelled"
-        AMBIGUOUS = "ambiguous", "Ambiguous"
-        REJECT = "reject", "Rejected"
-        MODEL_ERROR = "model_error", "Model error"
-        LABEL_WRONG = "label_wrong", "Label wrong"
-        UNDO = "undo", "Undone"
-
-    drawing = models.ForeignKey(
-        Drawing, on_delete=models.CASCADE, null=True, blank=True, related_name="reviews"
-    )
-    misclassification = models.ForeignKey(
-        Misclassification, on_delete=models.CASCADE, null=True, blank=True, related_name="reviews"
-    )
-    reviewer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews"
-    )
-    verdict = models.CharField(max_length=12, choices=Verdict)
-    label = models.PositiveSmallIntegerField(
-        null=True, blank=True, validators=[MaxValueValidator(9)]
-    )
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        ordering = ("id",)
-        constraints = (
-            models.CheckConstraint(
-                condition=models.Q(drawing__isnull=False)
-                ^ models.Q(misclassification__isnull=False),
-                name="review_has_one_subject",
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.get_verdict_display()} by {self.reviewer_id}"
-
-
-class ReviewHold(models.Model):
-    """Which drawing a reviewer is looking at: until then nobody else is offered it."""
-
-    reviewer = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="review_hold"
-    )
-    drawing = models.OneToOneField(Drawing, on_delete=models.CASCADE, related_name="hold")
-    until = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"Drawing {self.drawing_id} with {self.reviewer_id} until {self.until:%H:%M:%S}"

@@ -5,8 +5,9 @@ from django.db import transaction
 
 from digitsite.accounts.models import User
 from inference.models import Drawing, Review
-from inference.selectors import newest_standing_review
-from inference.settlement import STATUS_OF, settle, standing
+from inference.review_queue import newest_standing_review
+from inference.services.review_state import Subject, locked, settle_subject, waits
+from inference.settlement import standing
 from training.models import Misclassification
 
 Verdict = Review.Verdict
@@ -29,13 +30,13 @@ def record_verdict(
     reviewer: User,
     verdict: str,
     label: int | None = None,
-    revise: bool = False,
+    decide: bool = False,
 ) -> Review:
     """Add one verdict and settle the drawing if enough reviewers agree.
 
     `label` is needed for `relabel`; a relabel to the author's own label is a confirmation.
-    `revise` also admits a verdict on a drawing that is settled or that the reviewer has judged
-    (the admin does); the queue does not, so a double press counts once.
+    `decide` makes it an administrator's decision: it also admits what is settled, disputed or
+    judged by the same person, and outweighs all verdicts. Without it a double press counts once.
     Raises ReviewError; AlreadySettled when the drawing no longer waits.
     """
     if verdict not in DRAWING_VERDICTS:
@@ -43,11 +44,12 @@ def record_verdict(
     if verdict == Verdict.RELABEL and label not in range(10):
         raise ReviewError(f"A new label is a digit from 0 to 9, not {label!r}.")
     with transaction.atomic():
-        drawing = Drawing.objects.select_for_update().get(pk=drawing.pk)
+        drawing = locked(drawing)
         if settings.REVIEWS_REQUIRED > 1 and drawing.author_id == reviewer.pk:
             raise ReviewError("This is your own drawing: others review it.")
-        if not revise:
-            _check_waiting(drawing, reviewer)
+        given = list(drawing.reviews.order_by("id"))
+        if not decide:
+            _check_waiting(drawing, given, reviewer, f"drawing {drawing.pk}")
         if verdict == Verdict.RELABEL and label == drawing.label:
             verdict = Verdict.CONFIRM
         if verdict == Verdict.CONFIRM:
@@ -55,29 +57,44 @@ def record_verdict(
         elif verdict != Verdict.RELABEL:
             label = None
         review = Review.objects.create(
-            drawing=drawing, reviewer=reviewer, verdict=verdict, label=label
+            drawing=drawing, reviewer=reviewer, verdict=verdict, label=label, decides=decide
         )
-        _settle_drawing(drawing)
+        settle_subject(drawing, [*given, review])
     return review
 
 
 def record_misclassification_verdict(
-    misclassification: Misclassification, *, reviewer: User, verdict: str, label: int | None = None
+    misclassification: Misclassification,
+    *,
+    reviewer: User,
+    verdict: str,
+    label: int | None = None,
+    decide: bool = False,
 ) -> Review:
     """Add one verdict on an image of a test split that the model got wrong.
 
-    `label` may say which digit it is where the stored label is wrong. Raises ReviewError.
+    `label` says which digit it is where the stored label is wrong, if one can tell; the stored
+    label itself is a model error. `decide` as for drawings. Raises ReviewError.
     """
     if verdict not in MISCLASSIFICATION_VERDICTS:
         raise ReviewError(f"{verdict!r} is not a verdict on a misclassified image.")
     if label is not None and (verdict != Verdict.LABEL_WRONG or label not in range(10)):
         raise ReviewError(f"A right label is a digit from 0 to 9, not {label!r}.")
     with transaction.atomic():
-        subject = Misclassification.objects.select_for_update().get(pk=misclassification.pk)
+        subject = locked(misclassification)
+        given = list(subject.reviews.order_by("id"))
+        if not decide:
+            _check_waiting(subject, given, reviewer, f"image {subject.index}")
+        if label is not None and label == subject.true_label:
+            verdict, label = Verdict.MODEL_ERROR, None
         review = Review.objects.create(
-            misclassification=subject, reviewer=reviewer, verdict=verdict, label=label
+            misclassification=subject,
+            reviewer=reviewer,
+            verdict=verdict,
+            label=label,
+            decides=decide,
         )
-        _settle_misclassification(subject)
+        settle_subject(subject, [*given, review])
     return review
 
 
@@ -87,46 +104,24 @@ def undo(reviewer: User) -> Review | None:
     Returns the row that says so (its subject is what waits again), or None if nothing is left.
     """
     with transaction.atomic():
+        # Two presses at once take back two verdicts, not the same one twice.
+        User.objects.select_for_update().get(pk=reviewer.pk)
         former = newest_standing_review(reviewer)
         if former is None:
             return None
+        subject = locked(former.drawing or former.misclassification)
         review = Review.objects.create(
             drawing_id=former.drawing_id,
             misclassification_id=former.misclassification_id,
             reviewer=reviewer,
             verdict=Verdict.UNDO,
         )
-        if former.drawing_id:
-            _settle_drawing(Drawing.objects.select_for_update().get(pk=former.drawing_id))
-        else:
-            _settle_misclassification(
-                Misclassification.objects.select_for_update().get(pk=former.misclassification_id)
-            )
+        settle_subject(subject, subject.reviews.order_by("id"))
     return review
 
 
-def rebuild_status(drawing: Drawing) -> None:
-    """Derive the drawing's state from its rows again, e.g. after REVIEWS_REQUIRED was changed."""
-    with transaction.atomic():
-        _settle_drawing(Drawing.objects.select_for_update().get(pk=drawing.pk))
-    drawing.refresh_from_db()
-
-
-def _check_waiting(drawing: Drawing, reviewer: User) -> None:
-    if drawing.status != Drawing.Status.PENDING:
-        raise AlreadySettled(f"Drawing {drawing.pk} was settled meanwhile.")
-    if any(row.reviewer_id == reviewer.pk for row in standing(drawing.reviews.order_by("id"))):
-        raise AlreadySettled(f"You have judged drawing {drawing.pk} already.")
-
-
-def _settle_drawing(drawing: Drawing) -> None:
-    settlement = settle(drawing.reviews.order_by("id"), settings.REVIEWS_REQUIRED)
-    drawing.status = STATUS_OF[settlement.outcome] if settlement else Drawing.Status.PENDING
-    drawing.settled_label = settlement.label if settlement else None
-    drawing.save(update_fields=["status", "settled_label"])
-
-
-def _settle_misclassification(subject: Misclassification) -> None:
-    settlement = settle(subject.reviews.order_by("id"), settings.REVIEWS_REQUIRED)
-    subject.verdict = settlement.outcome if settlement else Misclassification.Verdict.OPEN
-    subject.save(update_fields=["verdict"])
+def _check_waiting(subject: Subject, given: list[Review], reviewer: User, name: str) -> None:
+    if not waits(subject):
+        raise AlreadySettled(f"{name[0].upper()}{name[1:]} was settled meanwhile.")
+    if any(row.reviewer_id == reviewer.pk for row in standing(given)):
+        raise AlreadySettled(f"You have judged {name} already.")

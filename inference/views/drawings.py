@@ -19,7 +19,7 @@ PER_PAGE = 60
 FILTERS: dict[str, tuple[str, dict[str, object]]] = {
     "": ("All", {}),
     "misread": ("Read differently", {"disagrees": True}),
-    "pending": ("Waiting", {"status": Drawing.Status.PENDING}),
+    "pending": ("Waiting", {"status__in": Drawing.UNSETTLED}),
     "confirmed": ("Confirmed", {"status": Drawing.Status.CONFIRMED}),
     "corrected": ("Corrected", {"status": Drawing.Status.CORRECTED}),
     "set_aside": (
@@ -51,7 +51,12 @@ def my_drawings(request: HttpRequest) -> HttpResponse:
 def drawing(request: HttpRequest, pk: int) -> HttpResponse:
     subject = _visible(request, pk)
     life = drawing_life.life_of(subject, readings.readings_of(subject), request.user)
-    context = {"drawing": subject, "life": life, "mine": subject.author == request.user}
+    context = {
+        "drawing": subject,
+        "life": life,
+        "mine": subject.author_id == request.user.pk,
+        "blind": selectors.is_blind_to(request.user, subject),
+    }
     return render(request, "inference/drawing.html", context)
 
 

@@ -95,6 +95,39 @@ def test_verdict_and_next_drawing_are_announced(live_server, open_page, rosa, qu
     expect(status).to_contain_text("4 left")
 
 
+def test_the_list_of_keys_opens_and_any_key_closes_it_judging_nothing(
+    live_server, open_page, rosa, queue
+):
+    page = open_page(live_server.url + reverse("review"), rosa)
+    page.keyboard.press("?")
+    keys = page.get_by_text("The label is right", exact=True)
+    expect(keys).to_be_visible()
+    page.keyboard.press("x")
+    expect(keys).to_be_hidden()
+    shown(page, queue[0])
+    page.keyboard.press("x")
+    shown(page, queue[1])
+    assert Drawing.objects.exclude(status="pending").count() == 1
+
+
+def test_a_chosen_filter_acts_at_once_and_stays_through_verdicts(
+    live_server, open_page, rosa, queue
+):
+    fives = [make_drawing(5, 5, model=queue[0].model, author=rosa, margin=m) for m in (0.2, 0.4)]
+    page = open_page(live_server.url + reverse("review"), rosa)
+    shown(page, queue[0])
+    page.get_by_text("Filters").click()
+    page.get_by_label("Labelled").select_option("5")
+    shown(page, fives[0])
+    assert page.url.endswith("?label=5")
+    page.keyboard.press("Enter")
+    shown(page, fives[1])
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nothing like that waits")).to_be_visible()
+    page.get_by_label("Remove the filter").click()
+    shown(page, queue[0])
+
+
 def test_touch_on_a_narrow_screen_needs_no_sideways_scrolling(live_server, open_page, rosa, queue):
     page = open_page(
         live_server.url + reverse("review"),

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from digitsite.accounts.roles import Role
 from inference.models import ReviewHold
-from inference.services.holds import HOLD_SECONDS, take_next
+from inference.services.holds import HOLD_SECONDS, take, take_next
 from inference.services.reviews import record_verdict, undo
 from tests.factories import make_user
 from tests.inference.rows import make_drawing
@@ -66,7 +66,7 @@ def test_moving_on_frees_the_drawing(rosa, ruth):
     record_verdict(first, reviewer=rosa, verdict="confirm")
     assert take_next(rosa) == second
     undo(rosa)
-    assert take_next(rosa, preferred=first.pk) == first
+    assert take(rosa, first) == first
     assert take_next(ruth) == second
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from digitsite.accounts.roles import Role
-from inference import selectors
+from inference import review_queue
 from inference.models import Drawing, Review
-from inference.services import reviews
+from inference.services.review_state import rebuild_status
 from inference.services.reviews import (
     AlreadySettled,
     ReviewError,
@@ -86,10 +86,10 @@ def test_the_slower_of_two_reviewers_is_told_and_changes_nothing(rosa, remy):
     assert state(drawing) == (Status.CONFIRMED, 3)
 
 
-def test_a_revision_adds_a_row_and_decides(rosa, remy):
+def test_a_decision_adds_a_row_and_outweighs_the_others(rosa, remy):
     drawing = make_drawing(label=3)
     record_verdict(drawing, reviewer=rosa, verdict="confirm")
-    record_verdict(drawing, reviewer=remy, verdict="reject", revise=True)
+    record_verdict(drawing, reviewer=remy, verdict="reject", decide=True)
     assert state(drawing) == (Status.REJECTED, None)
     assert drawing.reviews.count() == 2
 
@@ -143,18 +143,18 @@ class TestTwoReviewsRequired:
 
     def test_nobody_reviews_their_own(self, rosa):
         drawing = make_drawing(author=rosa)
-        for revise in (False, True):
+        for decide in (False, True):
             with pytest.raises(ReviewError, match="your own"):
-                record_verdict(drawing, reviewer=rosa, verdict="confirm", revise=revise)
-        assert selectors.next_for(rosa) is None
+                record_verdict(drawing, reviewer=rosa, verdict="confirm", decide=decide)
+        assert review_queue.next_for(rosa) is None
 
     def test_what_a_reviewer_judged_is_not_shown_to_them_again(self, rosa, remy):
         drawing = make_drawing()
         record_verdict(drawing, reviewer=rosa, verdict="confirm")
-        assert selectors.next_for(rosa) is None
-        assert selectors.next_for(remy) == drawing
+        assert review_queue.next_for(rosa) is None
+        assert review_queue.next_for(remy) == drawing
         undo(rosa)
-        assert selectors.next_for(rosa) == drawing
+        assert review_queue.next_for(rosa) == drawing
 
     def test_the_count_is_the_length_of_the_queue(self, rosa, remy):
         make_drawing(author=rosa)
@@ -163,20 +163,20 @@ class TestTwoReviewsRequired:
         record_verdict(judged, reviewer=rosa, verdict="confirm")
         record_verdict(own_judged_by_remy, reviewer=remy, verdict="confirm")
         for reviewer, left in ((rosa, 1), (remy, 3)):
-            assert selectors.count_left(reviewer) == left
-            assert selectors.review_queue(reviewer).count() == left
+            assert review_queue.count_left(reviewer) == left
+            assert review_queue.waiting_drawings(reviewer).count() == left
 
     def test_lowering_the_number_settles_what_has_enough(self, rosa, settings):
         drawing = make_drawing()
         record_verdict(drawing, reviewer=rosa, verdict="reject")
         settings.REVIEWS_REQUIRED = 1
-        reviews.rebuild_status(drawing)
+        rebuild_status(drawing)
         assert state(drawing) == (Status.REJECTED, None)
 
 
 def test_with_one_review_required_people_may_review_their_own(rosa):
     drawing = make_drawing(author=rosa)
-    assert selectors.next_for(rosa) == drawing
+    assert review_queue.next_for(rosa) == drawing
 
 
 def test_the_queue_shows_disagreement_first_then_narrow_margins_then_age(rosa):
@@ -186,27 +186,27 @@ def test_the_queue_shows_disagreement_first_then_narrow_margins_then_age(rosa):
     misread_sure = make_drawing(label=1, predicted=7, margin=0.95)
     misread_unsure = make_drawing(label=1, predicted=7, margin=0.3)
     make_drawing(status=Status.CONFIRMED, label=1, predicted=7)
-    assert list(selectors.review_queue(rosa)) == [
+    assert list(review_queue.waiting_drawings(rosa)) == [
         misread_unsure,
         misread_sure,
         unsure,
         old_sure,
         new_sure,
     ]
-    assert selectors.count_left(rosa) == 5
+    assert review_queue.count_left(rosa) == 5
 
 
 def test_the_state_of_every_drawing_can_be_rebuilt_from_its_rows(rosa, remy):
     drawings = [make_drawing() for _ in range(4)]
     record_verdict(drawings[0], reviewer=rosa, verdict="confirm")
     record_verdict(drawings[1], reviewer=rosa, verdict="relabel", label=9)
-    record_verdict(drawings[1], reviewer=remy, verdict="ambiguous", revise=True)
+    record_verdict(drawings[1], reviewer=remy, verdict="ambiguous", decide=True)
     record_verdict(drawings[2], reviewer=remy, verdict="reject")
     undo(remy)
     before = [state(drawing) for drawing in drawings]
     Drawing.objects.update(status=Status.REJECTED, settled_label=5)
     for drawing in drawings:
-        reviews.rebuild_status(drawing)
+        rebuild_status(drawing)
     assert [state(drawing) for drawing in drawings] == before
 
 

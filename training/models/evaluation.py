@@ -56,6 +56,7 @@ class Misclassification(models.Model):
         MODEL_ERROR = "model_error", "Model error"
         AMBIGUOUS = "ambiguous", "Ambiguous"
         LABEL_WRONG = "label_wrong", "Label wrong"
+        DISPUTED = "disputed", "Needs a decision"
 
     evaluation = models.ForeignKey(
         Evaluation, on_delete=models.CASCADE, related_name="misclassifications"
@@ -65,9 +66,19 @@ class Misclassification(models.Model):
     predicted_label = models.PositiveSmallIntegerField()
     confidence = models.FloatField(help_text="Probability of the predicted label")
     verdict = models.CharField(max_length=12, choices=Verdict, default=Verdict.OPEN)
+    right_label = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="What the reviews say it is, where the label is wrong"
+    )
 
     class Meta:
         ordering = ("-confidence", "index")
+        indexes = (
+            # The order in which they are reviewed.
+            models.Index(
+                fields=("evaluation", "verdict", "-confidence", "index"),
+                name="misclassification_review_order",
+            ),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("evaluation", "index"), name="one_misclassification_per_image"
