@@ -1,6 +1,6 @@
 """Does the loop of drawing, reviewing and learning make the model better for people?
 
-    python -m benchmarks.rounds --strokes FILE.jsonl.gz [--rounds 5] [--share 0.3] [--recipe fast]
+    python -m benchmarks.rounds --strokes FILE.jsonl.gz [--rounds 5] [--share 0.2] [--recipe fast]
 
 A site of its own in a folder that goes: SQLite, the real services, each training in a process of
 its own, as `manage.py train` does it. The writers of the file are people with accounts; one in
@@ -261,7 +261,7 @@ def _options() -> argparse.Namespace:
     known = os.environ.get("DIGITSITE_DEV_STROKES")
     parser.add_argument("--strokes", type=Path, default=Path(known) if known else None)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--share", type=float, default=0.3, help="of drawings in the mixture")
+    parser.add_argument("--share", type=float, default=0.2, help="of drawings in the mixture")
     parser.add_argument("--recipe", default="fast", help="of the first model")
     parser.add_argument("--from-scratch", action="store_true", help="instead of fine-tuning")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")

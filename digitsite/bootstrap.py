@@ -203,7 +203,7 @@ def _progress(run: TrainingRun) -> str:
 def _follow_evaluation(console: Console, run: TrainingRun) -> Evaluation:
     with console.step("Evaluation") as step:
         while True:
-            evaluation = run.evaluations.filter(split="test").first()
+            evaluation = run.evaluations.filter(dataset=run.dataset_id, split="test").first()
             if evaluation is None:
                 raise BootstrapError(f"Run {run.pk} has no evaluation: see its page.")
             if evaluation.status == Evaluation.Status.FAILED:

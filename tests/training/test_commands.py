@@ -11,9 +11,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from digitsite.accounts.models import User
-from tests.factories import make_dataset, make_run, make_succeeded_run
+from tests.factories import finish_run, make_dataset, make_run, make_succeeded_run
 from training.models import Sweep, TrainingRun
-from training.services import datasets
+from training.services import datasets, evaluations
 from training.services.claims import claim_next
 from training.services.trainer import Outcome
 
@@ -60,6 +60,25 @@ def test_no_worker_can_be_quicker_than_the_command_that_trains_here(admin, monke
         call_command("train")
 
     assert seen == [None]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_train_prints_its_own_evaluation_when_others_were_asked_for(admin, monkeypatch, capsys):
+    own, other = make_dataset(), make_dataset(1, test=40)
+
+    def trained(claim, *_, **__):
+        evaluations.request_evaluation(finish_run(claim).run, other, "test", by=None)
+        return Outcome.SUCCEEDED
+
+    monkeypatch.setattr("training.management.commands.train.train", trained)
+    call_command("train", "--dataset", str(own.pk))
+
+    run = TrainingRun.objects.get()
+    assert run.evaluations.get(dataset=own).status == "done"
+    assert run.evaluations.get(dataset=other).status == "pending"
+    out = capsys.readouterr().out
+    assert f"{own}, test split, 64 images" in out
+    assert "40 images" not in out
 
 
 @pytest.mark.django_db
