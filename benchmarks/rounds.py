@@ -33,6 +33,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from benchmarks.training import machine
+from training.ml.mixing import DEFAULT_SMALL_SHARE
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -261,7 +262,9 @@ def _options() -> argparse.Namespace:
     known = os.environ.get("DIGITSITE_DEV_STROKES")
     parser.add_argument("--strokes", type=Path, default=Path(known) if known else None)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--share", type=float, default=0.2, help="of drawings in the mixture")
+    parser.add_argument(
+        "--share", type=float, default=DEFAULT_SMALL_SHARE, help="of drawings in the mixture"
+    )
     parser.add_argument("--recipe", default="fast", help="of the first model")
     parser.add_argument("--from-scratch", action="store_true", help="instead of fine-tuning")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from django.core.files.storage import default_storage
 from django.core.paginator import Page, Paginator
 
 from inference.models import ModelVersion
 from inference.promotion_gate import ALPHA, mnist, p_words
+from training.confusion import stored_probabilities
 from training.ml.comparison import Comparison
 from training.models import Dataset, Evaluation, Misclassification
 from training.paired_evaluations import compare_evaluations
@@ -25,6 +24,7 @@ GROUPS = {
 class Said:
     """A model's answer to one image; the confidence is None where the file of them is gone."""
 
+    evaluation: int
     label: int
     confidence: float | None
     right: bool
@@ -36,6 +36,11 @@ class Image:
     true: int
     before: Said
     after: Said
+
+    @property
+    def mistaken(self) -> Said:
+        """The answer that wants to be looked into: the second model's, unless it is right."""
+        return self.before if self.after.right else self.after
 
 
 @dataclass(frozen=True)
@@ -135,23 +140,14 @@ def _answers(evaluation: Evaluation, indices: list[int]) -> Callable[[int, int],
             "index", "predicted_label"
         )
     )
-    probabilities = _probabilities(evaluation)
+    probabilities = stored_probabilities(evaluation)
 
     def said(index: int, true: int) -> Said:
         label = wrong.get(index, true)
         confidence = None if probabilities is None else float(probabilities[index, label])
-        return Said(label, confidence, label == true)
+        return Said(evaluation.pk, label, confidence, label == true)
 
     return said
-
-
-def _probabilities(evaluation: Evaluation) -> np.ndarray | None:
-    """(N, 10) float32 as stored; None if the file is gone."""
-    try:
-        with default_storage.open(evaluation.probabilities.name, "rb") as file:
-            return np.load(file, allow_pickle=False)
-    except (OSError, ValueError):
-        return None
 
 
 def default_split(*models: ModelVersion) -> tuple[Dataset, str]:

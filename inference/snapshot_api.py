@@ -10,7 +10,8 @@ from ninja.pagination import LimitOffsetPagination, paginate
 from digitsite.accounts.api_access import may
 from digitsite.accounts.roles import Capability
 from inference.models import Snapshot
-from inference.services.snapshots import DEFAULT_MNIST_SHARE, DEFAULT_NAME, request_snapshot
+from inference.services.snapshots import DEFAULT_NAME, request_snapshot
+from training.ml.mixing import DEFAULT_SMALL_SHARE
 
 router = Router(tags=["snapshots"])
 
@@ -18,7 +19,7 @@ router = Router(tags=["snapshots"])
 class SnapshotIn(Schema):
     """`mnist_share`: what share of the mixed training split MNIST makes up, from 0 to below 1."""
 
-    mnist_share: float = DEFAULT_MNIST_SHARE
+    mnist_share: float = 1 - DEFAULT_SMALL_SHARE
     name: str = DEFAULT_NAME
 
 

@@ -16,14 +16,13 @@ from inference.snapshot_contents import Images
 from inference.snapshot_leaks import WHY, Apart, keep_apart
 from training import wakeups
 from training.ml.digits import Digits
-from training.ml.mixing import mix
+from training.ml.mixing import DEFAULT_SMALL_SHARE, mix
 from training.models import Dataset
 from training.services.datasets import DatasetUnreadable, add_dataset, store_content
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_NAME = "Drawings"
-DEFAULT_MNIST_SHARE = 0.7
 NAME_MAX = 60
 LICENCE = "Drawn by the people of this site"
 
@@ -42,7 +41,7 @@ class SnapshotError(Exception):
 
 
 def snapshot_drawings(
-    by: User | None, *, mnist_share: float = DEFAULT_MNIST_SHARE, name: str = DEFAULT_NAME
+    by: User | None, *, mnist_share: float = 1 - DEFAULT_SMALL_SHARE, name: str = DEFAULT_NAME
 ) -> Snapshot:
     """Make the datasets here and now; `snapshot.drawings` and `snapshot.mixed` are what came out.
 
@@ -58,7 +57,7 @@ def snapshot_drawings(
 
 @transaction.atomic
 def request_snapshot(
-    by: User | None, *, mnist_share: float = DEFAULT_MNIST_SHARE, name: str = DEFAULT_NAME
+    by: User | None, *, mnist_share: float = 1 - DEFAULT_SMALL_SHARE, name: str = DEFAULT_NAME
 ) -> Snapshot:
     """Ask a worker for datasets of the settled drawings.
 

@@ -12,14 +12,13 @@ from digitsite.accounts.roles import Capability
 from inference import snapshot_contents
 from inference.models import Snapshot
 from inference.services.snapshots import (
-    DEFAULT_MNIST_SHARE,
     DEFAULT_NAME,
     NAME_MAX,
     SnapshotError,
     request_snapshot,
 )
 from training import selectors
-from training.ml.mixing import MOST_COPIES, slots
+from training.ml.mixing import DEFAULT_SMALL_SHARE, MOST_COPIES, slots
 from training.models import Dataset
 
 Status = Snapshot.Status
@@ -40,7 +39,7 @@ class SnapshotForm(forms.Form):
     )
 
     def __init__(self, *args, **kwargs) -> None:
-        usual = {"percent": round(100 * (1 - DEFAULT_MNIST_SHARE)), "name": DEFAULT_NAME}
+        usual = {"percent": round(100 * DEFAULT_SMALL_SHARE), "name": DEFAULT_NAME}
         super().__init__(*args, **{"label_suffix": "", "initial": usual} | kwargs)
 
 

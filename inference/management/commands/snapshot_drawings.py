@@ -6,11 +6,11 @@ from django.urls import reverse
 from digitsite.site_address import site_address
 from inference.models import Snapshot
 from inference.services.snapshots import (
-    DEFAULT_MNIST_SHARE,
     DEFAULT_NAME,
     SnapshotError,
     snapshot_drawings,
 )
+from training.ml.mixing import DEFAULT_SMALL_SHARE
 from training.models import Dataset
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--share",
             type=float,
-            default=1 - DEFAULT_MNIST_SHARE,
+            default=DEFAULT_SMALL_SHARE,
             help="What share of the mixed training split the drawings make up, above 0 to 1; "
             "default: %(default).2g.",
         )

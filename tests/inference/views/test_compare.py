@@ -8,6 +8,7 @@ from digitsite.accounts.roles import Role
 from inference.services.promotion import promote
 from tests.factories import make_dataset, make_user
 from tests.inference.rows import make_evaluation, make_version
+from training import confusion
 
 pytestmark = pytest.mark.django_db
 URL = reverse("models_compare")
@@ -80,10 +81,28 @@ def test_each_tab_shows_its_images_with_both_answers(
         assert url in answer.content.decode()
 
 
+@pytest.mark.parametrize(("group", "mistaken"), [("fixed", 0), ("broken", 1), ("both_wrong", 1)])
+def test_an_image_leads_to_its_page_as_the_model_reads_it_that_errs(
+    client, ruth, versions, group, mistaken
+):
+    answer = client.get(URL, {"a": 1, "b": 2, "show": group})
+    page = answer.content.decode()
+    for row in answer.context["page"]:
+        links = [
+            reverse("evaluation_image", args=[version.run.evaluations.get().pk, row.index])
+            for version in versions
+        ]
+        assert page.count(f'<a href="{links[mistaken]}"><img') == 1
+        for link, version in zip(links, versions, strict=True):
+            assert f'<a href="{link}">{version}</a>' in page
+    assert client.get(links[mistaken]).context["reading"].right is False
+
+
 def test_without_the_stored_probabilities_the_answers_are_shown_all_the_same(
     client, ruth, versions
 ):
     default_storage.delete(versions[0].run.evaluations.get().probabilities.name)
+    confusion._load.cache_clear()
     (row, *_) = client.get(URL, {"a": 1, "b": 2, "show": "fixed"}).context["page"].object_list
     assert (row.before.confidence, row.after.confidence) == (None, pytest.approx(0.97))
 

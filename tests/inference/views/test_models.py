@@ -173,6 +173,8 @@ def test_a_blocked_model_shows_reasons_images_and_no_way_to_promote(client, bloc
     assert "v2 is significantly worse than v1" in page
     dataset = blocked[0].run.dataset
     assert reverse("dataset_image", args=[dataset.pk, "test", 6]) in page
+    evaluation = blocked[1].run.evaluations.get()
+    assert reverse("evaluation_image", args=[evaluation.pk, 6]) in page
     link = f"{reverse('models_compare')}?a=1&amp;b=2&amp;dataset={dataset.pk}&amp;split=test"
     assert link in page
     assert 'aria-disabled="true"' in page
