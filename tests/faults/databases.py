@@ -11,6 +11,7 @@ import shutil
 import socket
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -189,8 +190,15 @@ class BorrowedPostgres(Postgres):
             connection.execute(f"DROP DATABASE {self._name} WITH (FORCE)")
 
 
+class ClusterRefused(Exception):
+    """The programs are there, but would not make or start a cluster; says what they said."""
+
+
 class OwnPostgres(Postgres):
-    """A cluster in a folder of its own, which may crash and start again."""
+    """A cluster in a folder of its own, which may crash and start again.
+
+    Raises `ClusterRefused` where this machine does not let us have one, and leaves nothing then.
+    """
 
     def __init__(self, programs: Path):
         super().__init__()
@@ -203,8 +211,20 @@ class OwnPostgres(Postgres):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
-        self._run("initdb", "--auth=trust", "--username=postgres", "--no-sync", "-E", "UTF8")
-        self._start()
+        try:
+            self._run(
+                "initdb",
+                "--auth=trust",
+                "--username=postgres",
+                "--no-sync",
+                "--encoding=UTF8",
+                "--locale=C",
+            )
+            self._start()
+        except (OSError, subprocess.SubprocessError) as error:
+            said = [log.read_text(errors="replace") for log in self._folder.glob("*.log")]
+            shutil.rmtree(self._folder)
+            raise ClusterRefused("\n".join([str(error), *said])) from error
         self.url = f"postgres://postgres@127.0.0.1:{self._port}/postgres"
 
     def restart(self, away_seconds: float = 0) -> None:
@@ -220,19 +240,23 @@ class OwnPostgres(Postgres):
 
     def _start(self) -> None:
         options = f"-p {self._port} -k {self._folder} -c fsync=off -c listen_addresses=127.0.0.1"
-        self._run("pg_ctl", "start", "-w", "-l", str(self._folder / "log"), "-o", options)
+        self._run("pg_ctl", "start", "-w", "-l", str(self._folder / "server.log"), "-o", options)
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(
-            [self._programs / program, "-D", self._folder / "data", *arguments],
-            check=True,
-            user=self._user,
-            cwd=self._folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=60,
-        )
+        # A file, not a pipe: what pg_ctl starts keeps its output open.
+        with (self._folder / "programs.log").open("ab") as said:
+            subprocess.run(
+                [self._programs / program, "-D", self._folder / "data", *arguments],
+                check=True,
+                user=self._user,
+                # A locale that the caller's shell names and this machine lacks stops initdb.
+                env={"PATH": os.defpath, "LC_ALL": "C"},
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                timeout=60,
+            )
 
 
 def postgres_programs() -> Path | None:
@@ -260,8 +284,11 @@ def _user_exists(name: str) -> bool:
 
 
 def postgres(server_url: str) -> Postgres | None:
-    """A cluster of our own if the programs are there, else a database on the server, if any."""
+    """A cluster of our own if this machine lets us, else a database on the server, if any."""
     programs = postgres_programs()
     if programs is not None:
-        return OwnPostgres(programs)
+        try:
+            return OwnPostgres(programs)
+        except ClusterRefused as refused:
+            sys.stderr.write(f"No PostgreSQL cluster of our own; the server's then: {refused}\n")
     return BorrowedPostgres(server_url) if server_url else None
