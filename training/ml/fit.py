@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from training.ml import checkpoint as checkpoints
+from training.ml import precision
 from training.ml.digits import Digits
 from training.ml.hyperparameters import Hyperparameters
 from training.ml.initial import IncompatibleWeights, InitialWeights, final_weights, other_network
@@ -110,7 +111,7 @@ def fit(
 
     from training.ml.trainer import Trainer
 
-    trainer = Trainer(hyperparameters, digits)
+    trainer = Trainer(hyperparameters.model_copy(update={"precision": plan.precision}), digits)
     history: list[EpochResult] = []
     if start is not None:
         trainer.restore(start.arrays)
@@ -226,6 +227,7 @@ class _Plan:
     stretches: list[int]
     identity: dict[str, Any]
     threads: int
+    precision: str
     notes: list[str]
 
     @classmethod
@@ -235,14 +237,22 @@ class _Plan:
             "dataset": digits.digest,
             "initial": initial.sha256 if initial else "",
         }
-        plan = cls([hyperparameters.epochs], identity, threads, [])
+        wanted = precision.resolve(hyperparameters.precision)
+        plan = cls([hyperparameters.epochs], identity, threads, wanted, [])
         if start is None:
             return plan
-        for key, wanted in identity.items():
+        for key, ours in identity.items():
             # Checkpoints made before runs could start from another's weights do not tell them.
-            if start.meta.get(key, "") != wanted:
+            if start.meta.get(key, "") != ours:
                 what = "start" if key == "initial" else key
                 raise IncompatibleCheckpoint(f"The checkpoint belongs to another {what}.")
+        # A run has one precision, whatever the machine that goes on with it would choose.
+        plan.precision = start.meta.get("precision", plan.precision)
+        if plan.precision != wanted:
+            plan.notes.append(
+                f"Goes on in {plan.precision}, in which it began; this machine alone would have "
+                f"chosen {wanted}."
+            )
         if start.meta["threads"] != threads:
             plan.notes.append(
                 f"Resumed with {threads} threads; the checkpoint was made with "
@@ -279,7 +289,11 @@ class _Plan:
         return rates[(epoch - first) * steps :][:steps]
 
     def meta(self) -> dict[str, Any]:
-        return self.identity | {"stretches": self.stretches, "threads": self.threads}
+        return self.identity | {
+            "stretches": self.stretches,
+            "threads": self.threads,
+            "precision": self.precision,
+        }
 
 
 @dataclass

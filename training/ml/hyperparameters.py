@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 Architecture = Literal["classic", "strided", "deep"]
 Optimizer = Literal["adam", "adamw", "sgd_nesterov", "muon"]
 Schedule = Literal["constant", "linear", "cosine"]
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 # Depths for which every convolution still has at least one pixel to look at.
 DEPTHS: dict[str, tuple[int, int]] = {"classic": (1, 3), "strided": (2, 3), "deep": (4, 7)}
@@ -100,10 +100,11 @@ class Hyperparameters(BaseModel):
         le=8,
     )
     precision: Precision = _field(
-        "bfloat16",
+        "auto",
         "Network",
         "Precision while training",
-        "bfloat16 is faster on recent CPUs; the exported model is float32 either way.",
+        "auto: bfloat16 where the processor computes with it, else float32, which is then faster. "
+        "The exported model is float32 either way.",
     )
 
     epochs: int = _field(

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from training.ml import precision
 from training.ml.digits import CLASSES, IMAGE_SIZE
 from training.ml.hyperparameters import Hyperparameters
 
@@ -89,7 +90,7 @@ class _Layers:
         self.hp = hyperparameters
         self.member = member
         self.for_training = for_training
-        half = for_training and hyperparameters.precision == "bfloat16"
+        half = for_training and precision.resolve(hyperparameters.precision) == "bfloat16"
         self.dtype = "mixed_bfloat16" if half else "float32"
 
     def connect(self, pixels):

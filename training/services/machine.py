@@ -10,6 +10,7 @@ from pathlib import Path
 from django.conf import settings
 
 import digitsite
+from training.ml.precision import computes_bfloat16
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "onnx", "onnxruntime", "django", "celery")
 
@@ -27,6 +28,7 @@ def environment() -> dict:
         "platform": platform.platform(),
         "cpu": _cpu_model(),
         "cpus": len(os.sched_getaffinity(0)),
+        "bfloat16": "yes" if computes_bfloat16() else "no",
         "threads": train_threads(),
         "python": platform.python_version(),
         "digitsite": digitsite.__version__,

@@ -203,6 +203,19 @@ def test_a_resume_under_other_thread_counts_says_that_bits_will_differ(undisturb
     assert "made with 640" in note
 
 
+def test_a_run_keeps_the_precision_it_began_with(undisturbed, tmp_path):
+    _, _, folder = undisturbed
+    kept = checkpoint.newest(folder)
+    ours = kept.meta["precision"]
+    other = "float32" if ours == "bfloat16" else "bfloat16"
+    checkpoint.save(
+        tmp_path, checkpoint.Checkpoint(kept.epoch, kept.arrays, kept.meta | {"precision": other})
+    )
+    (note,) = train(tmp_path).notes
+    assert f"Goes on in {other}" in note
+    assert checkpoint.newest(tmp_path).meta["precision"] == other
+
+
 def test_early_stopping_ends_with_the_best_epoch(tmp_path):
     # A rate that breaks the network makes every epoch after the first worse.
     wild = TINY.model_copy(
