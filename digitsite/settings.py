@@ -78,7 +78,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "digitsite.static_files.StaticFilesMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -191,6 +191,23 @@ STORAGES = {
 FILES_PATIENCE_SECONDS = environment.number("FILES_PATIENCE_SECONDS", 120, minimum=0, maximum=3600)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
+# --- uploads of datasets (docs/datasets.md) ----------------------------------------------------
+
+_MIB = 1024 * 1024
+UPLOAD_MAX_BYTES = environment.integer(
+    "UPLOAD_MAX_BYTES", 512 * _MIB, minimum=_MIB, maximum=1024**4
+)
+UPLOAD_MAX_UNPACKED_BYTES = environment.integer(
+    "UPLOAD_MAX_UNPACKED_BYTES", 1024 * _MIB, minimum=_MIB, maximum=1024**4
+)
+UPLOAD_MAX_MEMBERS = environment.integer(
+    "UPLOAD_MAX_MEMBERS", 200_000, minimum=1, maximum=10_000_000
+)
+UPLOAD_MAX_RATIO = environment.number("UPLOAD_MAX_RATIO", 200, minimum=1, maximum=2000)
+UPLOAD_MAX_PIXELS = environment.integer(
+    "UPLOAD_MAX_PIXELS", 4_000_000, minimum=784, maximum=24_000_000
+)
+
 # --- language and time ------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
@@ -254,7 +271,7 @@ REVIEWS_REQUIRED = environment.integer("REVIEWS_REQUIRED", 1, minimum=1, maximum
 RATE_PREDICTIONS = environment.rate("RATE_PREDICTIONS", "500/30000")
 RATE_PICTURES = environment.rate("RATE_PICTURES", "200/20000")
 RATE_DRAWINGS = environment.rate("RATE_DRAWINGS", "10/600")
-RATE_EXPORTS = environment.rate("RATE_EXPORTS", "0.1/10")
+RATE_UPLOADS = environment.rate("RATE_UPLOADS", "0.02/20")
 RATE_SIGN_INS = environment.rate("RATE_SIGN_INS", "1/60")
 RATE_VISITOR_PREDICTIONS = environment.rate("RATE_VISITOR_PREDICTIONS", "500/10000")
 RATE_VISITOR_DRAWINGS = environment.rate("RATE_VISITOR_DRAWINGS", "5/300")

@@ -8,3 +8,7 @@ class TrainingConfig(AppConfig):
 
     def ready(self) -> None:
         from training import checks  # noqa: F401  (registers itself)
+        from training.services import dataset_uploads
+        from training.signals import keeper_ticked
+
+        keeper_ticked.connect(dataset_uploads.look_after, dispatch_uid="training.uploads")

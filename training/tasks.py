@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from training import selectors, wakeups, worker
-from training.services import analyses, evaluations
+from training.services import analyses, dataset_uploads, evaluations
 from training.services.claims import claim_next, worker_name
 from training.services.trainer import train
 
@@ -31,3 +31,8 @@ def evaluate(evaluation_id: int) -> None:
 @shared_task(name="training.tasks.analyse")
 def analyse(analysis_id: int) -> None:
     analyses.analyse(analysis_id)
+
+
+@shared_task(name="training.tasks.import_upload")
+def import_upload(upload_id: int) -> None:
+    dataset_uploads.import_upload(upload_id)

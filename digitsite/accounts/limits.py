@@ -26,8 +26,8 @@ submissions = _rate("drawings", "RATE_DRAWINGS")
 """Drawings handed in: nobody draws so fast, and a script that imports a collection is done soon
 enough."""
 
-exports = _rate("exports", "RATE_EXPORTS")
-"""Datasets and drawings as files: each keeps a core busy for seconds."""
+uploads = _rate("uploads", "RATE_UPLOADS")
+"""Datasets that a person uploads: each keeps a worker busy for a while."""
 
 sign_ins = _rate("attempts to sign in", "RATE_SIGN_INS")
 """By address, whatever the names: django-axes counts wrong passwords of one name."""

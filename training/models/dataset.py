@@ -22,6 +22,7 @@ class Dataset(models.Model):
     )
     licence = models.CharField(max_length=200, blank=True)
     source = models.CharField(max_length=300, help_text="Where the content came from")
+    description = models.TextField(blank=True)
     file = models.FileField(upload_to="datasets/", max_length=300)
     parents = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="children")
     report = models.JSONField(

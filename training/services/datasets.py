@@ -53,13 +53,14 @@ def add_dataset(
     kind: Dataset.Kind,
     source: str,
     licence: str = "",
+    description: str = "",
     parents: Iterable[Dataset] = (),
     report: dict | None = None,
     created_by: User | None = None,
 ) -> Dataset:
     """Store the content under its digest, then make the row; the row that has it already if so.
 
-    report: JSON on how it was made; services.leak_guard and services.dataset_imports say what.
+    report: JSON on how it was made; services.leak_guard and training.upload_report say what.
     """
     file_name = store_content(digits)
     with transaction.atomic():
@@ -78,6 +79,7 @@ def add_dataset(
                 },
                 "licence": licence,
                 "source": source,
+                "description": description,
                 "file": file_name,
                 "report": report or {},
                 "created_by": created_by,

@@ -7,7 +7,7 @@ as a whole, in the same words. Arrays come out; nothing is written.
 
 from training.ml.uploads.contents import Contents, read_upload
 from training.ml.uploads.detect import FORMATS
-from training.ml.uploads.members import LeftOut, Limits, LocalFile, Refused, shown
+from training.ml.uploads.members import LeftOut, Limits, LocalFile, Refused, is_one_line, shown
 
 __all__ = [
     "FORMATS",
@@ -16,6 +16,7 @@ __all__ = [
     "Limits",
     "LocalFile",
     "Refused",
+    "is_one_line",
     "read_upload",
     "shown",
 ]

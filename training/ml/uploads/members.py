@@ -84,6 +84,11 @@ def shown(name: str) -> str:
     return name if len(name) <= _SHOWN else f"{name[: _SHOWN - 1]}…"
 
 
+def is_one_line(text: str) -> bool:
+    """Whether there is nothing in a text that `shown` would replace."""
+    return _CONTROL.search(text) is None
+
+
 def split_in(name: str) -> str:
     """The split that a file or folder name tells: "train", "test" or "".
 
