@@ -53,7 +53,7 @@ _FAST = Hyperparameters(
 )
 
 _BALANCED = _FAST.model_copy(
-    update={"filters": 32, "dense_units": 128, "batch_size": 128, "epochs": 4, "shift": 2.0}
+    update={"filters": 24, "dense_units": 128, "epochs": 4, "shift": 2.0}
 )
 
 _BEST = Hyperparameters(
