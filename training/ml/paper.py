@@ -58,19 +58,24 @@ def _on_clean_paper(grey: np.ndarray) -> np.ndarray | None:
         return None
     strength = np.arange(256, dtype=np.float32) - paper
     strength = np.maximum(strength if light > dark else -strength, 0) / 255
-    strong = strength > _LEAST_CONTRAST
-    if not counts[strong].any():
+    levels = np.flatnonzero((strength > _LEAST_CONTRAST) & (counts > 0))
+    if not levels.size:
         return None
-    level = _full_ink(np.repeat(strength[strong], counts[strong]))
-    inked = grey > paper + 127.5 * level if light > dark else grey < paper - 127.5 * level
+    ink = np.minimum(strength / _full_ink_counted(strength[levels], counts[levels]), 1)
+    inked_levels = np.flatnonzero(ink > 0.5)
+    inked = grey >= inked_levels[0] if light > dark else grey <= inked_levels[-1]
     rows, columns = (np.flatnonzero(inked.any(axis=axis)) for axis in (1, 0))
-    high, wide = np.ptp(rows) + 1, np.ptp(columns) + 1
+    high, wide = (int(line[-1] - line[0]) + 1 for line in (rows, columns))
     # A filled area is no stroke; there may be a digit in it.
     if np.count_nonzero(inked) > 0.6 * high * wide and min(high, wide) > _WIDEST_PEN * max(
         grey.shape
     ):
         return None
-    return np.minimum(strength / level, 1)[grey]
+    # Nobody asks for what is farther than a pixel from the ink.
+    box = tuple(slice(max(line[0] - 1, 0), line[-1] + 2) for line in (rows, columns))
+    found = np.zeros(grey.shape, np.float32)
+    found[box] = ink[grey[box]]
+    return found
 
 
 def _on_uneven_paper(grey: np.ndarray) -> np.ndarray | None:
@@ -127,6 +132,16 @@ def _full_ink(strong: np.ndarray) -> float:
     return float(np.median(strong[strong > _half_of_ink(strong)]))
 
 
+def _full_ink_counted(levels: np.ndarray, counts: np.ndarray) -> float:
+    """`_full_ink` of `levels` (N,), each of which is there `counts` (N,) times."""
+    upper = levels > _half_of_ink(levels, counts)
+    levels, counts = levels[upper], counts[upper]
+    order = np.argsort(levels)
+    until = np.cumsum(counts[order])
+    middles = np.searchsorted(until, [(until[-1] - 1) // 2, until[-1] // 2], side="right")
+    return float(levels[order[middles]].mean())
+
+
 def _small(values: np.ndarray) -> np.ndarray:
     """`values` (H, W) float32 averaged down to about 100 rows and columns."""
     few = max(1, round(max(values.shape) / 100))
@@ -180,22 +195,26 @@ def _paper(grey: np.ndarray) -> np.ndarray:
     return paper
 
 
-def _half_of_ink(values: np.ndarray) -> float:
+def _half_of_ink(values: np.ndarray, counts: np.ndarray | None = None) -> float:
     """Half the strength of full ink, where a stroke's soft edge has its middle.
 
-    Full ink is the mean of the upper of the two most unlike groups of `values` (N,) (Otsu, 1979).
+    Full ink is the mean of the upper of the two most unlike groups of `values` (N,) (Otsu, 1979),
+    each of which is there once, or `counts` (N,) times.
     """
     bins = 64
     width = float(values.max()) / bins
-    counts = np.bincount((values * (1 / width)).astype(np.int64).clip(max=bins - 1), minlength=bins)
+    places = (values * (1 / width)).astype(np.int64).clip(max=bins - 1)
+    histogram = np.bincount(places, counts, minlength=bins)
     middles = (np.arange(bins) + 0.5) * width
-    below = np.cumsum(counts)
+    below = np.cumsum(histogram)
     above = below[-1] - below
-    sums = np.cumsum(counts * middles)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    best = int(np.nanargmax(np.where(above > 0, between, -1.0)))
-    return float(values[values >= best * width].mean()) / 2
+    sums = np.cumsum(histogram * middles)
+    apart = sums / np.maximum(below, 1) - (sums[-1] - sums) / np.maximum(above, 1)
+    best = int(np.argmax(np.where((below > 0) & (above > 0), below * above * apart**2, -1.0)))
+    upper = values >= best * width
+    if counts is None:
+        return float(values[upper].mean()) / 2
+    return float(values[upper] @ counts[upper] / counts[upper].sum()) / 2
 
 
 def _keep_digit(ink: np.ndarray) -> np.ndarray | None:

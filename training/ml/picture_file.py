@@ -104,16 +104,27 @@ def _composite(image: Image.Image) -> Image.Image:
     if image.mode not in ("LA", "RGBA"):
         image = image.convert("RGBA")
     alpha = image.getchannel("A")
+    size = image.size
+    box = (0, 0, *size)
+    if max(size) <= WORKING_SIDE:  # all around what is opaque is paper
+        box = alpha.getbbox() or box
+        image, alpha = image.crop(box), alpha.crop(box)
     # What light the ink gives by itself: what is seen through it is added below.
     light = np.asarray(_reduced(ImageChops.multiply(image.convert("L"), alpha)), np.float32)
     opacity = np.asarray(_reduced(alpha), np.float32) / 255
     weight = float(opacity.sum())
     if weight == 0:
         raise DrawingError("empty", "This picture is wholly transparent.")
-    if weight > 0.5 * opacity.size:
+    whole = size[0] * size[1] if max(size) <= WORKING_SIDE else opacity.size
+    if weight > 0.5 * whole:
         # Mostly opaque: the paper is in the picture, only its corners or edges are not.
         solid = opacity > 0.5
         paper = float(np.median(light[solid] / opacity[solid]))
     else:
         paper = 0.0 if float(light.sum()) / weight > 127.5 else 255.0
-    return Image.fromarray(np.rint(light + paper * (1 - opacity)).clip(0, 255).astype(np.uint8))
+    seen = np.rint(light + paper * (1 - opacity)).clip(0, 255).astype(np.uint8)
+    if seen.size == whole:
+        return Image.fromarray(seen)
+    sheet = Image.new("L", size, round(paper))
+    sheet.paste(Image.fromarray(seen), box)
+    return sheet

@@ -77,10 +77,10 @@ def crop(ink: np.ndarray) -> np.ndarray:
     rows = np.flatnonzero(inked.any(axis=1))
     columns = np.flatnonzero(inked.any(axis=0))
     left, right, top, bottom = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
-    height, width = ink.shape
     # Beyond the picture there is paper.
-    outside = ((int(top == 0), int(bottom == height)), (int(left == 0), int(right == width)))
-    return np.pad(ink[max(top - 1, 0) : bottom + 1, max(left - 1, 0) : right + 1], outside)
+    inner = ink[max(top - 1, 0) : bottom + 1, max(left - 1, 0) : right + 1]
+    height, width = bottom - top + 2, right - left + 2
+    return _on_sheet(inner, height, width, int(top == 0), int(left == 0))
 
 
 def redraw(ink: np.ndarray) -> np.ndarray:
@@ -97,7 +97,8 @@ def redraw(ink: np.ndarray) -> np.ndarray:
     fine = _resize(ink, scale)
     grow = (PEN * _FINE - width * scale) / 2
     pad = int(np.ceil(max(grow, 0) + EDGE * _FINE)) + 2
-    inside = np.pad(fine > 0.5, pad)
+    height, wide = fine.shape
+    inside = _on_sheet(fine > 0.5, height + 2 * pad, wide + 2 * pad, pad, pad)
     soft = EDGE * _FINE / 2
     # Pixels to the outline, above 0 inside; no farther than the pen's edge reaches.
     outline = np.where(inside, np.float32(np.inf), np.float32(-np.inf))
@@ -117,14 +118,33 @@ def stroke_width(ink: np.ndarray) -> float:
     a loop that has run full of ink is deeper than the pen was wide.
     """
     zoom = min(4.0, _MEASURED_SIDE / max(ink.shape))
-    large = np.pad(_resize(ink, zoom) > 0.5, 1)
+    large = _resize(ink, zoom) > 0.5
     if not large.any():
         return 1.0
+    height, wide = large.shape
+    large = _on_sheet(large, height + 2, wide + 2, 1, 1)
     squared = squared_distance(~large)
     ridge = large & peaks(squared)
-    depth = np.sqrt(np.percentile(squared[ridge], _RIDGE_SHARE))
+    depth = np.sqrt(_percentile(squared[ridge], _RIDGE_SHARE))
     width = max(2 * depth - 0.5, 1.0) / zoom
     return float(min(width, _WIDEST * max(ink.shape)))
+
+
+def _percentile(values: np.ndarray, share: float) -> float:
+    """`np.percentile` of `values` (N,), without what that takes to find out how to do it."""
+    place = (values.size - 1) * share / 100
+    low = int(place)
+    high = min(low + 1, values.size - 1)
+    parted = np.partition(values, (low, high))
+    below, above = float(parted[low]), float(parted[high])
+    return below + (above - below) * (place - low)
+
+
+def _on_sheet(part: np.ndarray, height: int, width: int, top: int, left: int) -> np.ndarray:
+    """(height, width) of zeros with `part` (H, W) on it, from `top` and `left`."""
+    sheet = np.zeros((height, width), part.dtype)
+    sheet[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return sheet
 
 
 def _resize(ink: np.ndarray, scale: float) -> np.ndarray:
