@@ -1,6 +1,7 @@
 """How much of MNIST's accuracy is left for what people draw and upload.
 
     python -m benchmarks.domain_gap [MODEL.onnx [PRODUCTION.onnx]] --strokes FILE.jsonl.gz
+        [--sheet ERRORS.png]
 
 Prints one table. Rows: MNIST's test set, real pen strokes as strokes, the same strokes as raster
 drawings with thin, usual and thick pens, and uploads (photos, screenshots, transparency, JPEG).
@@ -29,6 +30,8 @@ import numpy as np
 import onnxruntime
 from PIL import Image, ImageDraw
 
+from benchmarks.material import picture_rows
+from benchmarks.material.picture_rows import draw_rows
 from benchmarks.material.trained_model import train
 from benchmarks.material.upload_scenes import SCENES, glyph_of_image, glyph_of_strokes
 from training.ml.allographs import FORMS, draw_form
@@ -73,7 +76,11 @@ def main() -> None:
         show(f"upload: {scene.replace('_', ' ')}", *columns, models)
     show("uploads, all", *(np.concatenate(c) for c in zip(*everything, strict=True)), models)
     if drawings is not None:
-        confusions(models[-1](contract).argmax(axis=1), labels)
+        answers = models[-1](contract).argmax(axis=1)
+        confusions(answers, labels)
+        if options.sheet:
+            draw_rows(picture_rows.confusions(contract, labels, answers)).save(options.sheet)
+            print(f"their pictures: {options.sheet}")
 
 
 def show(name: str, naive: np.ndarray, seen: np.ndarray, labels: np.ndarray, models) -> None:
@@ -176,6 +183,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--strokes", type=Path, default=Path(known) if known else None)
     parser.add_argument("--most", type=int, default=0, help="drawings to use; 0 for all")
     parser.add_argument("--uploads", type=int, default=100, help="uploads per scene")
+    parser.add_argument(
+        "--sheet", type=Path, help="PNG to write: the last model's errors on strokes, by confusion"
+    )
     parser.add_argument("--mnist", type=Path, help="file or folder; else as the site finds it")
     parser.add_argument("--cache", type=Path, default=Path("var/cache"))
     options = parser.parse_args()
