@@ -1,8 +1,10 @@
 """docker-compose.yml runs what the supervisor runs, with variables that the settings know."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+import uvicorn
 import yaml
 from django.conf import settings
 
@@ -14,6 +16,7 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service.get("image") == "digitsite"}
 ONE_SHOT = {"setup", "first-model"}
+READ_BY_UVICORN = {"FORWARDED_ALLOW_IPS"}
 
 
 def test_every_process_of_the_table_is_a_service_and_no_other_runs_our_code():
@@ -35,7 +38,29 @@ def test_a_service_has_the_environment_and_the_patience_of_the_table(name):
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_variable_given_to_our_services_is_read_by_somebody(name):
-    assert set(OURS[name]["environment"]) <= names_read_by_settings() | set(QUIET)
+    known = names_read_by_settings() | set(QUIET)
+    if name == "web":
+        known |= READ_BY_UVICORN
+    assert set(OURS[name]["environment"]) <= known
+
+
+def test_a_proxy_that_is_named_may_say_from_where_somebody_asks(monkeypatch):
+    """Rates count by address: behind a proxy that is not named, everybody would be one."""
+    given = SERVICES["web"]["environment"]["FORWARDED_ALLOW_IPS"]
+    assert given == "${FORWARDED_ALLOW_IPS:-127.0.0.1}"
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "172.16.0.0/12")
+    seen = []
+
+    async def site(scope, receive, send):
+        seen.append(scope["client"][0])
+
+    config = uvicorn.Config(site, ws="none", lifespan="off", log_config=None)
+    config.load()
+    for proxy in ("172.18.0.5", "203.0.113.9"):
+        headers = [(b"x-forwarded-for", b"198.51.100.7")]
+        scope = {"type": "http", "client": (proxy, 40000), "headers": headers, "scheme": "http"}
+        asyncio.run(config.loaded_app(scope, None, None))
+    assert seen == ["198.51.100.7", "203.0.113.9"]
 
 
 def test_every_lasting_service_has_a_health_check():
