@@ -54,6 +54,16 @@ def test_an_array_is_read(model, caller):
     assert (body["model"], "image" in answer) == ("v1", False)
 
 
+def test_an_answer_says_whether_it_is_sure_and_which_two_digits_it_may_be(model, caller):
+    blank = [[0] * 28] * 27 + [[0] * 27 + [1]]
+    _, body = caller.post("/predict", {"batch": [{"image": block(4)}, {"image": blank}]})
+    clear, doubtful = body["predictions"]
+    assert (clear["sure"], clear["candidates"][0]) == (True, 4)
+    assert doubtful["sure"] is False
+    ranked = np.argsort([-share for share in doubtful["probabilities"]], kind="stable")
+    assert doubtful["candidates"] == ranked[:2].tolist()
+
+
 def test_what_the_model_saw_comes_on_request(model, caller):
     _, body = caller.post("/predict", {"image": block(4), "with_image": True})
     assert body["predictions"][0]["image"] == block(4)
