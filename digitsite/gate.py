@@ -3,8 +3,8 @@
 A pure ASGI middleware. Whatever is under the studio's prefix passes here, in this order: Host, who
 asks (a session, the personal token of a program, or a share link in the path) and whether they may
 draw, a list of the routes that they need (every other one is refused), same origin, how often, and
-the size of the body. Streams end soon after their caller lost the right. Everything else goes
-straight to the inner application.
+the size of the body. Streams end soon after their caller lost the right. Live readings are
+answered here; everything else goes straight to the inner application.
 """
 
 import asyncio
@@ -12,13 +12,16 @@ import contextlib
 import re
 from collections.abc import Callable
 
+import orjson
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from digitsite.accounts.open_streams import OpenStreams
 from digitsite.database_threads import in_database_thread
 from digitsite.gate_answers import Refusal, refuse, with_headers
 from digitsite.gate_callers import Caller, count, person, visitor
 from digitsite.gate_routes import ALLOWED_ROUTES, VISITOR_ROUTES, is_allowed, is_stream
+from inference.studio import quick
 
 MAX_BODY_BYTES = 12 * 1024 * 1024
 """Room for the largest picture (8 MiB) in base64."""
@@ -30,6 +33,8 @@ LOOK_SECONDS = 2.0
 SAFE_METHODS = {"GET", "HEAD"}
 CALLER_KEY = "digitsite.caller"
 """Where the Caller is found in the ASGI scope of a request that passed."""
+
+studio_streams = OpenStreams()
 
 _ONCE = {b"host", b"origin", b"content-length", b"authorization"}
 _NOT_FOR_GRADIO = {
@@ -86,6 +91,10 @@ class Gate:
                 _check_origin(scope, headers)
                 count(caller, scope, path)
             body = await _body(headers, receive)
+            if root and scope["method"] not in SAFE_METHODS:
+                _check_names_no_other_endpoint(body)
+            if is_stream(scope["method"], path):
+                _check_streams(caller)
         except Refusal as refusal:
             await refuse(refusal, scope, send)
             return
@@ -93,8 +102,14 @@ class Gate:
         if root:  # Gradio builds its addresses from this, and its mount is found behind it
             inner["root_path"] = scope.get("root_path", "") + root
         send = with_headers(scope, send)
+        if path in quick.PATHS and scope["method"] == "POST":
+            reading = await quick.quick_reading(body)
+            if reading is not None:
+                await _send_json(reading, send)
+                return
         if is_stream(scope["method"], path):
-            await _while_welcome(who, self.app, inner, _replay(body, receive), send)
+            with studio_streams.one_more(caller.name):
+                await _while_welcome(who, self.app, inner, _replay(body, receive), send)
         else:
             await self.app(inner, _replay(body, receive), send)
 
@@ -157,6 +172,32 @@ def _check_origin(scope, headers: dict[bytes, bytes]) -> None:
     own = f"{scheme}://{headers[b'host'].decode('latin-1')}"
     if origin.decode("latin-1").lower() != own.lower():
         raise refusal
+
+
+def _check_streams(caller: Caller) -> None:
+    most = settings.STUDIO_STREAMS_PER_PERSON
+    if studio_streams.of(caller.name) >= most:
+        message = f"You have {most} streams of the studio open. Close some, then try again."
+        raise Refusal(429, "too_many_streams", message, retry_after=10)
+
+
+def _check_names_no_other_endpoint(body: bytes) -> None:
+    """Gradio follows a `fn_index` in the body rather than the name in the path, by which visitors
+    are let through and counted. Their page sends `data` and nothing else."""
+    try:
+        given = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        given = None
+    if not isinstance(given, dict) or given.keys() != {"data"}:
+        message = "The body of a call is a JSON object with `data` and nothing else."
+        raise Refusal(422, "invalid", message)
+
+
+async def _send_json(content: bytes, send) -> None:
+    length = str(len(content)).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
 
 
 def _trusted(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -276,6 +276,9 @@ RATE_SIGN_INS = environment.rate("RATE_SIGN_INS", "1/60")
 RATE_VISITOR_PREDICTIONS = environment.rate("RATE_VISITOR_PREDICTIONS", "500/10000")
 RATE_VISITOR_DRAWINGS = environment.rate("RATE_VISITOR_DRAWINGS", "5/300")
 STREAMS_PER_PERSON = environment.integer("STREAMS_PER_PERSON", 4, minimum=1, maximum=1000)
+STUDIO_STREAMS_PER_PERSON = environment.integer(
+    "STUDIO_STREAMS_PER_PERSON", 64, minimum=1, maximum=10_000
+)
 STREAMS_TOTAL = environment.integer("STREAMS_TOTAL", 200, minimum=1, maximum=100_000)
 
 # --- logs ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 
@@ -14,6 +15,9 @@ from training.ml.preprocess import CONTRACT_ID
 READ_INLINE_BYTES = 16 * 1024
 """A larger body, or a picture, takes milliseconds to read, in which others could be answered."""
 
+_readers = ThreadPoolExecutor(2, thread_name_prefix="reading")
+"""Few, since one reads while another decodes, and more would only keep the loop from its turn."""
+
 
 async def predict_call(body: bytes, caller: int) -> bytes:
     """JSON to JSON, as `POST /api/v1/predict` documents it; `caller` is the primary key of the
@@ -24,7 +28,8 @@ async def predict_call(body: bytes, caller: int) -> bytes:
     if has_picture:
         pictures.take(caller)
     if len(body) > READ_INLINE_BYTES or has_picture:
-        images, show = await asyncio.to_thread(predict_request.parse, body)
+        loop = asyncio.get_running_loop()
+        images, show = await loop.run_in_executor(_readers, predict_request.parse, body)
     else:
         images, show = predict_request.parse(body)
     prediction = await predictor.apredict_images(images)

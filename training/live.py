@@ -9,7 +9,6 @@ browser reconnects.
 import asyncio
 import contextlib
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from django.db import close_old_connections, connection
 from django.http import HttpRequest
 
 from digitsite.accounts.models import User
+from digitsite.accounts.open_streams import OpenStreams
 from digitsite.accounts.roles import Capability
 from digitsite.accounts.sessions import user_of_session
 from training import progress, run_page
@@ -28,7 +28,7 @@ LOOK_SECONDS = 1.0
 HEARTBEAT_SECONDS = 10.0
 LIFETIME_SECONDS = 300.0
 RETRY_REDIS_SECONDS = 5.0
-_open_streams: Counter[int] = Counter()
+_open_streams = OpenStreams()
 
 
 def is_full(user_id: int) -> bool:
@@ -37,8 +37,8 @@ def is_full(user_id: int) -> bool:
     Browsers open at most six connections to a host over HTTP/1.1; pages beyond the cap poll.
     """
     return (
-        _open_streams[user_id] >= settings.STREAMS_PER_PERSON
-        or _open_streams.total() >= settings.STREAMS_TOTAL
+        _open_streams.of(user_id) >= settings.STREAMS_PER_PERSON
+        or _open_streams.total >= settings.STREAMS_TOTAL
     )
 
 
@@ -54,7 +54,13 @@ async def stream(request: HttpRequest, run_id: int) -> AsyncIterator[str]:
     if is_full(user.pk):  # others opened since the view looked; the page polls until the next try
         yield "retry: 30000\n\n"
         return
-    _open_streams[user.pk] += 1
+    with _open_streams.one_more(user.pk):
+        async with contextlib.aclosing(_events(request, user, run_id)) as events:
+            async for told in events:
+                yield told
+
+
+async def _events(request: HttpRequest, user: User, run_id: int) -> AsyncIterator[str]:
     session_key = request.session.session_key
     newest = _Newest()
     listener = asyncio.create_task(newest.follow(run_id))
@@ -87,9 +93,6 @@ async def stream(request: HttpRequest, run_id: int) -> AsyncIterator[str]:
         listener.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await listener
-        _open_streams[user.pk] -= 1
-        if not _open_streams[user.pk]:
-            del _open_streams[user.pk]
 
 
 class _Newest:

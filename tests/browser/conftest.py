@@ -2,15 +2,23 @@
 
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urljoin
 
 import pytest
+import uvicorn
 from django.conf import settings as django_settings
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+from django.core.asgi import get_asgi_application
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from digitsite.accounts.models import User
+from inference.services.promotion import promote
+from tests.conftest import free_port
+from tests.inference.rows import make_version
 
 # A busy machine is slow, not wrong.
 expect.set_options(timeout=20_000)
@@ -54,3 +62,46 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """The address of the whole web application behind uvicorn, in a thread of this process."""
+    from digitsite.asgi import application
+    from inference.predictor import predictor
+
+    predictor.forget()
+    static = ASGIStaticFilesHandler(get_asgi_application())
+
+    async def site_with_static_files(scope, receive, send):
+        is_static = scope["type"] == "http" and scope["path"].startswith("/static/")
+        await (static if is_static else application)(scope, receive, send)
+
+    port = free_port()
+    server = uvicorn.Server(
+        uvicorn.Config(
+            site_with_static_files,
+            port=port,
+            log_level="warning",
+            lifespan="on",
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "uvicorn did not start"
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive()
+    predictor.forget()
+
+
+@pytest.fixture
+def production():
+    version = make_version()
+    promote(version, by=None, reason="first")
+    return version

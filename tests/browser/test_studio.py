@@ -1,16 +1,10 @@
 """Drawing in a real browser, on the whole site: Gradio behind its gate, Django beside it."""
 
 import re
-import threading
-import time
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 import pytest
-import uvicorn
-from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
-from django.core.asgi import get_asgi_application
 from django.urls import reverse
 from PIL import Image
 from playwright.sync_api import FrameLocator, Page, expect
@@ -18,7 +12,6 @@ from playwright.sync_api import FrameLocator, Page, expect
 from digitsite.accounts.roles import Role
 from inference.models import Drawing
 from inference.services.promotion import promote
-from tests.conftest import free_port
 from tests.factories import make_user
 from tests.inference.rows import make_version
 
@@ -34,51 +27,8 @@ LINE = [(0.5, 0.2), (0.5, 0.8)]  # not sure
 
 
 @pytest.fixture
-def site() -> Iterator[str]:
-    """The address of the whole web application behind uvicorn, in a thread of this process."""
-    from digitsite.asgi import application
-    from inference.predictor import predictor
-
-    predictor.forget()
-    static = ASGIStaticFilesHandler(get_asgi_application())
-
-    async def site_with_static_files(scope, receive, send):
-        is_static = scope["type"] == "http" and scope["path"].startswith("/static/")
-        await (static if is_static else application)(scope, receive, send)
-
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(
-            site_with_static_files,
-            port=port,
-            log_level="warning",
-            lifespan="on",
-            ws="none",
-            timeout_graceful_shutdown=1,
-        )
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "uvicorn did not start"
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(20)
-    assert not thread.is_alive()
-    predictor.forget()
-
-
-@pytest.fixture
 def ada():
     return make_user(Role.DRAWER, "ada")
-
-
-@pytest.fixture
-def production():
-    version = make_version()
-    promote(version, by=None, reason="first")
-    return version
 
 
 @pytest.fixture
@@ -329,6 +279,7 @@ def test_a_finger_draws_on_a_phone_without_moving_the_page(open_studio):
     assert page.evaluate("scrollY") == before
     studio.get_by_role("radio", name="7").check()
     part(studio, "send").click()
+    expect(part(studio, "notice")).to_contain_text("You say 7")
     expect(part(studio, "notice")).to_be_in_viewport()
     assert len(Drawing.objects.get().strokes) == 1
 

@@ -337,6 +337,9 @@ FOR_VISITORS = {
     ("GET", "/static/x"),
 }
 VISITED_ENDPOINTS = ["status", "predict", "replay", "explain", "submit"]
+CALL = {"json": {"data": []}}
+"""What the page sends."""
+
 OTHER_ENDPOINTS = ["predict_picture", "submit_picture", "x", "predict/../submit_picture"]
 
 
@@ -368,8 +371,8 @@ def test_a_visitor_gets_the_page_and_its_calls_and_no_other_route_of_gradio(shar
 @pytest.mark.parametrize("name", VISITED_ENDPOINTS)
 def test_a_visitor_calls_by_one_route_and_is_named_after_the_link(shared, name):
     link, studio = shared
-    answer = ask("POST", f"{studio}/gradio_api/run/{name}", content=b"12345")
-    assert answer.text.startswith(f"visitor-of-link-{link.pk} 5 ")
+    answer = ask("POST", f"{studio}/gradio_api/run/{name}", **CALL)
+    assert answer.text.startswith(f"visitor-of-link-{link.pk} 11 ")
     for route in ("api", "call", "call/v2"):
         assert ask("POST", f"{studio}/gradio_api/{route}/{name}").status_code == 404
     assert ask("GET", f"{studio}/gradio_api/run/{name}").status_code == 404
@@ -378,7 +381,29 @@ def test_a_visitor_calls_by_one_route_and_is_named_after_the_link(shared, name):
 @pytest.mark.parametrize("name", OTHER_ENDPOINTS)
 def test_pictures_are_not_for_visitors(shared, name):
     _, studio = shared
-    assert ask("POST", f"{studio}/gradio_api/run/{name}").status_code == 404
+    assert ask("POST", f"{studio}/gradio_api/run/{name}", **CALL).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"data": [], "fn_index": 5}',
+        b'{"fn_index": 5, "data": [], "session_hash": "x"}',
+        b'{"data": [], "event_data": 1}',
+        '{"data": [], "fn_index": 5}'.encode("utf-16"),
+        b'["data"]',
+        b'"data"',
+        b"data",
+        b"5",
+        b"",
+    ],
+)
+def test_the_body_of_a_visitor_names_no_other_endpoint(shared, body):
+    """Gradio would follow its `fn_index` past the list of routes and the count of drawings."""
+    _, studio = shared
+    for name in VISITED_ENDPOINTS:
+        answer = ask("POST", f"{studio}/gradio_api/run/{name}", content=body)
+        assert error_of(answer) == (422, "invalid")
 
 
 def test_a_link_opens_nothing_outside_its_own_path(shared):
@@ -409,15 +434,18 @@ def test_gradio_builds_its_addresses_under_the_link(shared):
 
 def test_a_link_that_never_was_is_not_there():
     assert error_of(ask("GET", f"/s/{'x' * 32}/studio/")) == (404, "link_unknown")
-    assert error_of(ask("POST", "/s/x/studio/gradio_api/run/predict")) == (404, "link_unknown")
+    assert error_of(ask("POST", "/s/x/studio/gradio_api/run/predict", **CALL)) == (
+        404,
+        "link_unknown",
+    )
 
 
 def test_revoking_a_link_ends_access_at_once_and_says_so(shared):
     link, studio = shared
     predict = f"{studio}/gradio_api/run/predict"
-    assert ask("POST", predict).status_code == 200
+    assert ask("POST", predict, **CALL).status_code == 200
     revoke_share_link(link)
-    assert error_of(ask("POST", predict)) == (410, "link_revoked")
+    assert error_of(ask("POST", predict, **CALL)) == (410, "link_revoked")
     assert error_of(ask("GET", studio + "/assets/x")) == (410, "link_revoked")
     opened = ask("GET", studio + "/", headers={"Accept": "text/html"})
     page = studio.removesuffix("studio")
@@ -434,7 +462,7 @@ def test_revoking_a_link_ends_access_at_once_and_says_so(shared):
 def test_a_link_ends_by_itself(shared, fields, code):
     link, studio = shared
     type(link).objects.filter(pk=link.pk).update(**fields)
-    assert error_of(ask("POST", f"{studio}/gradio_api/run/predict")) == (410, code)
+    assert error_of(ask("POST", f"{studio}/gradio_api/run/predict", **CALL)) == (410, code)
 
 
 @pytest.mark.parametrize("loss", [{"is_active": False}, {"role": None}])
@@ -450,11 +478,11 @@ def test_a_link_ends_with_the_right_of_its_owner(shared, loss):
 
 def test_who_has_an_account_may_look_but_hands_in_under_their_own_name(shared, cookies):
     _, studio = shared
-    assert ask("POST", f"{studio}/gradio_api/run/predict", cookies).status_code == 200
+    assert ask("POST", f"{studio}/gradio_api/run/predict", cookies, **CALL).status_code == 200
     submit = f"{studio}/gradio_api/run/submit"
-    assert error_of(ask("POST", submit, cookies)) == (403, "has_account")
+    assert error_of(ask("POST", submit, cookies, **CALL)) == (403, "has_account")
     nobody = cookies_of(make_user(None, "nobody"))
-    assert ask("POST", submit, nobody).status_code == 200
+    assert ask("POST", submit, nobody, **CALL).status_code == 200
 
 
 def test_the_rules_for_people_hold_for_visitors_too(shared):
@@ -512,10 +540,10 @@ def test_calls_of_a_person_are_counted_whatever_way_they_come(one_at_a_time, ada
 def test_visitors_are_counted_by_link_and_by_address(one_at_a_time, rate, name, shared):
     one_at_a_time(rate)
     link, studio = shared
-    assert ask("POST", f"{studio}/gradio_api/run/{name}").status_code == 200
-    assert_too_often(ask("POST", f"{studio}/gradio_api/run/{name}"))
+    assert ask("POST", f"{studio}/gradio_api/run/{name}", **CALL).status_code == 200
+    assert_too_often(ask("POST", f"{studio}/gradio_api/run/{name}", **CALL))
     _, token = create_share_link(link.owner, label="Another")  # from the same address
-    assert_too_often(ask("POST", f"/s/{token}/studio/gradio_api/run/{name}"))
+    assert_too_often(ask("POST", f"/s/{token}/studio/gradio_api/run/{name}", **CALL))
     assert ask("GET", studio + "/").status_code == 200
 
 
@@ -556,3 +584,40 @@ def test_a_stream_ends_soon_after_its_reader_signed_out(ada, monkeypatch):
 
     asyncio.run(watch())
     assert ended == ["/studio/gradio_api/heartbeat/x"]
+
+
+def test_a_person_has_so_many_streams_of_the_studio_and_no_more(ada, cookies, settings):
+    settings.STUDIO_STREAMS_PER_PERSON = 2
+    bob = cookies_of(make_user(Role.DRAWER, "bob"))
+    paths = ["heartbeat/x", "queue/data?session_hash=x", "call/predict/x", "call/v2/predict/x"]
+    opened = asyncio.Event()
+
+    async def endless(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await opened.wait()
+        await send({"type": "http.response.body", "body": b"over"})
+
+    async def many():
+        transport = httpx.ASGITransport(app=Gate(endless, "/studio"))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as browser:
+
+            def ask(path, whose):
+                header = {"Cookie": f"sessionid={whose['sessionid']}"}
+                return browser.get(f"/studio/gradio_api/{path}", headers=header)
+
+            open_ones = [asyncio.create_task(ask(path, cookies)) for path in paths[:2]]
+            while gate_module.studio_streams.of("ada") < 2:
+                await asyncio.sleep(0.01)
+            for path in paths:
+                refused = await ask(path, cookies)
+                assert error_of(refused) == (429, "too_many_streams")
+                assert refused.headers["retry-after"] == "10"
+            open_ones.append(asyncio.create_task(ask(paths[0], bob)))
+            while gate_module.studio_streams.of("bob") < 1:
+                await asyncio.sleep(0.01)
+            opened.set()
+            assert [one.status_code for one in await asyncio.gather(*open_ones)] == [200] * 3
+            assert (await ask(paths[0], cookies)).status_code == 200
+        assert gate_module.studio_streams.total == 0
+
+    asyncio.run(many())

@@ -14,6 +14,7 @@ from digitsite.accounts.roles import Role
 from inference.answers import SURE_FROM
 from inference.models import Drawing
 from inference.services.promotion import promote
+from inference.studio import quick
 from tests.factories import make_user
 from tests.inference.rows import make_version
 from training.ml.preprocess import strokes_to_image
@@ -70,6 +71,34 @@ def test_predict_answers_with_what_the_model_saw(production, site):
     assert answer["confidence"] == max(answer["probabilities"])
     assert answer["sure"] == (answer["confidence"] >= SURE_FROM)
     assert (answer["digits"], answer["notice"]) == ([], "")
+
+
+def test_the_short_way_to_a_reading_answers_as_gradio_does(production, site, monkeypatch):
+    def asked(**more):
+        """The answer, with `fn_index` only from Gradio itself, and whether Gradio was needed."""
+        body = {"data": [STROKES], **more}
+        response = site.post("/studio/gradio_api/run/predict", json=body)
+        told = response.json()
+        for timed in (told, told["data"][0]):
+            for key in [key for key in timed if "duration" in key or key == "milliseconds"]:
+                assert timed.pop(key) >= 0
+        return response, told
+
+    short, told = asked()
+    whole, told_by_gradio = asked(fn_index=None)
+    assert told == told_by_gradio
+    assert {*short.headers} == {*whole.headers} - {"vary"}  # of CORS, which allows no origin
+    monkeypatch.setattr(quick, "INLINE_BYTES", 10)
+    assert asked()[1] == told
+
+
+def test_live_readings_do_not_pass_through_gradio(production, site, monkeypatch):
+    async def broken(*args, **kwargs):
+        raise RuntimeError("asked Gradio")
+
+    monkeypatch.setattr("gradio.route_utils.call_process_api", broken)
+    assert call(site, "predict", STROKES).status_code == 200
+    assert call(site, "predict", []).status_code == 500  # errors are Gradio's to tell
 
 
 def test_digits_side_by_side_are_each_read(production, site):

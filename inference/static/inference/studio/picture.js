@@ -22,6 +22,12 @@ export function wipe(canvas) {
 function paint(canvas, rows, colour) {
   const context = canvas.getContext("2d");
   const picture = context.createImageData(SIDE, SIDE);
-  rows.flat().forEach((value, pixel) => picture.data.set(colour(value), pixel * 4));
+  let at = 0;
+  for (const row of rows) {
+    for (const value of row) {
+      picture.data.set(colour(value), at);
+      at += 4;
+    }
+  }
   context.putImageData(picture, 0, 0);
 }

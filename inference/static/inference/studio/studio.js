@@ -74,6 +74,7 @@ export function start({ element, props, trigger }) {
     }
     if (hasOtherInk) replay.reset(false);
     if (!sheet.current) {
+      live.settle();
       props.value = sheet.strokes;
       trigger("change");
     }
