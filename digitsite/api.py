@@ -14,6 +14,7 @@ from digitsite.accounts.api_access import ApiError
 from digitsite.accounts.rate import TooOften
 from digitsite.accounts.roles import Capability
 from inference.api import router as inference_router
+from inference.export_api import router as export_router
 from inference.predictor import ModelUnavailable, NoProductionModel
 from inference.review_api import router as review_router
 from inference.services.promotion import GateRefused, PromotionError
@@ -44,6 +45,7 @@ api.add_router("", training_router)
 api.add_router("", analysis_router)
 api.add_router("", sweep_router)
 api.add_router("", inference_router)
+api.add_router("", export_router)
 api.add_router("", snapshot_router)
 api.add_router("", share_router)
 api.add_router("", review_router)

@@ -78,7 +78,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "digitsite.static_files.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -272,6 +272,7 @@ RATE_PREDICTIONS = environment.rate("RATE_PREDICTIONS", "500/30000")
 RATE_PICTURES = environment.rate("RATE_PICTURES", "200/20000")
 RATE_DRAWINGS = environment.rate("RATE_DRAWINGS", "10/600")
 RATE_UPLOADS = environment.rate("RATE_UPLOADS", "0.02/20")
+RATE_EXPORTS = environment.rate("RATE_EXPORTS", "0.1/10")
 RATE_SIGN_INS = environment.rate("RATE_SIGN_INS", "1/60")
 RATE_VISITOR_PREDICTIONS = environment.rate("RATE_VISITOR_PREDICTIONS", "500/10000")
 RATE_VISITOR_DRAWINGS = environment.rate("RATE_VISITOR_DRAWINGS", "5/300")

@@ -5,8 +5,37 @@ from pathlib import Path
 import plotly
 from django.contrib.staticfiles.finders import BaseFinder
 from django.core.files.storage import FileSystemStorage
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from whitenoise.compress import Compressor
+from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import StaticFile
 from whitenoise.storage import CompressedStaticFilesStorage
+
+from digitsite.streaming import file_chunks
+
+
+class StaticFilesMiddleware(WhiteNoiseMiddleware):
+    """WhiteNoise, whose files go out as asynchronous streams."""
+
+    @staticmethod
+    def serve(static_file: StaticFile, request: HttpRequest) -> HttpResponse:
+        found = static_file.get_response(request.method, request.META)
+        if found.file is None:
+            answer = HttpResponse(status=found.status)
+        else:
+            answer = _FileStream(found.file, status=found.status)
+        del answer["Content-Type"]
+        for name, value in found.headers:
+            answer[name] = value
+        return answer
+
+
+class _FileStream(StreamingHttpResponse):
+    """Closes its file whether or not anybody has read it."""
+
+    def __init__(self, file, **kwargs):
+        super().__init__(file_chunks(file), **kwargs)
+        self._resource_closers.append(file.close)
 
 
 class StaticFilesStorage(CompressedStaticFilesStorage):

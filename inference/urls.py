@@ -27,6 +27,12 @@ urlpatterns = [
     path("drawings/", drawings.my_drawings, name="my_drawings"),
     path("drawings/<int:pk>/", drawings.drawing, name="drawing"),
     path("drawings/<int:pk>.png", drawings.drawing_image, name="drawing_image"),
+    path("drawings/files/<slug:format>", drawings.drawings_export, name="drawings_export"),
+    path(
+        "drawings/files/all/<slug:format>",
+        drawings.all_drawings_export,
+        name="all_drawings_export",
+    ),
     path("snapshots/new/", snapshots.snapshot_new, name="snapshot_new"),
     path("snapshots/<int:pk>/", snapshots.snapshot, name="snapshot"),
     path("sharing/", sharing.sharing, name="sharing"),

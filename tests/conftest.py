@@ -17,6 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
+from digitsite.accounts.limits import exports
 from digitsite.database_threads import close_database_threads
 from tests import emptying
 
@@ -60,6 +61,12 @@ def _no_connection_outlives_its_test() -> Iterator[None]:
     """The threads of asynchronous code keep their connections; a test database cannot."""
     yield
     close_database_threads()
+
+
+@pytest.fixture(autouse=True)
+def _everybody_may_export_again() -> None:
+    """People of other tests had the same numbers."""
+    exports.forget()
 
 
 # Connections opened by threads other than the main one, with their threads. Django closes them in

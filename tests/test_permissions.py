@@ -87,6 +87,7 @@ TABLE = [
     Row("dataset_image", Capability.BROWSE, lambda w: _picture(w) | {"index": 0}),
     Row("dataset_mean", Capability.BROWSE, lambda w: _picture(w) | {"digit": 1}),
     Row("dataset_sheet", Capability.BROWSE, lambda w: _picture(w) | {"digit": 1}),
+    Row("dataset_export", Capability.EXPORT_DATA, lambda w: _dataset(w) | {"format": "npz"}),
     Row("runs", Capability.BROWSE),
     Row("run_new", Capability.LAUNCH_RUNS),
     Row("run_new", Capability.LAUNCH_RUNS, method="post", ok=_statuses(422)),
@@ -160,6 +161,8 @@ TABLE = [
     Row("rounds", Capability.BROWSE),
     Row("rounds_judge", Capability.LAUNCH_RUNS, method="post", ok=_statuses(302)),
     Row("my_drawings", Capability.DRAW),
+    Row("drawings_export", Capability.DRAW, lambda w: {"format": "jsonl"}),
+    Row("all_drawings_export", Capability.ADMINISTER, lambda w: {"format": "jsonl"}),
     Row("drawing", Capability.REVIEW, lambda w: {"pk": w.drawing.pk}),
     Row("drawing_image", Capability.REVIEW, lambda w: {"pk": w.drawing.pk}),
     Row("drawing", Capability.DRAW, lambda w: {"pk": w.own_drawing.pk}),
@@ -294,6 +297,7 @@ def test_everybody_gets_what_the_table_says(role):
 API: dict[tuple[str, str], tuple[Capability, frozenset[int]]] = {
     ("get", "/datasets"): (Capability.BROWSE, _statuses(200)),
     ("get", "/datasets/{pk}"): (Capability.BROWSE, _statuses(200)),
+    ("get", "/datasets/{pk}/files/{format}"): (Capability.EXPORT_DATA, _statuses(200)),
     ("get", "/runs"): (Capability.BROWSE, _statuses(200)),
     ("post", "/runs"): (Capability.LAUNCH_RUNS, _statuses(201)),
     ("get", "/runs/{pk}"): (Capability.BROWSE, _statuses(200)),
@@ -319,6 +323,8 @@ API: dict[tuple[str, str], tuple[Capability, frozenset[int]]] = {
     ("post", "/models/{number}/promote"): (Capability.PROMOTE_MODELS, _statuses(422)),
     ("get", "/drawings"): (Capability.DRAW, _statuses(200)),
     ("post", "/drawings"): (Capability.DRAW, _statuses(422)),
+    ("get", "/drawings/files/{format}"): (Capability.DRAW, _statuses(200)),
+    ("get", "/drawings/files/all/{format}"): (Capability.ADMINISTER, _statuses(200)),
     ("get", "/drawings/{pk}"): (Capability.DRAW, _statuses(200)),
     ("get", "/snapshots"): (Capability.BROWSE, _statuses(200)),
     ("post", "/snapshots"): (Capability.LAUNCH_RUNS, _statuses(409)),
@@ -360,7 +366,8 @@ def test_the_api_gives_everybody_what_the_table_says(role, with_token):
             "share-links": world.own_link.pk,
             "drawings": (world.drawing if "review" in route else world.own_drawing).pk,
         }.get(route.split("/")[1])
-        path = route.format(pk=pk, number=world.model.number, format="onnx")
+        format = "onnx" if "models" in route else "npz"
+        path = route.format(pk=pk, number=world.model.number, format=format)
         response = getattr(client, method)(
             f"/api/v1{path}",
             **({"data": {}, "content_type": "application/json"} if method == "post" else {}),

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from digitsite.accounts.api_access import ApiError, may
 from digitsite.accounts.roles import Capability
 from training import run_page, selectors
+from training.dataset_export import export
 from training.ml.hyperparameters import Hyperparameters, describe_errors
 from training.ml.recipes import DEFAULT_RECIPE, RECIPES, Recipe
 from training.models import Dataset, Evaluation, TrainingRun
@@ -163,6 +164,15 @@ def list_datasets(request: HttpRequest):
 )
 def get_dataset(request: HttpRequest, pk: int):
     return one_or_404(Dataset.objects.all(), pk, "dataset")
+
+
+@router.get(
+    "/datasets/{int:pk}/files/{str:format}", auth=may(Capability.EXPORT_DATA), tags=["datasets"]
+)
+def export_dataset(request: HttpRequest, pk: int, format: str, split: str = ""):
+    """The dataset as npz, zip (a PNG for each image) or jsonl; of one split if `split` says so."""
+    found = one_or_404(Dataset.objects.all(), pk, "dataset")
+    return export(found, format, split, by=request.auth)
 
 
 @router.get("/runs", response=list[RunOut], auth=may(Capability.BROWSE), tags=["runs"])

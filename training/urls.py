@@ -20,6 +20,7 @@ urlpatterns = [
         datasets.dataset_sheet,
         name="dataset_sheet",
     ),
+    path("datasets/<int:pk>/files/<slug:format>", datasets.dataset_export, name="dataset_export"),
     path("runs/", runs.run_list, name="runs"),
     path("runs/new/", runs.run_new, name="run_new"),
     path("runs/compare/", comparison.run_compare, name="run_compare"),

@@ -29,6 +29,9 @@ enough."""
 uploads = _rate("uploads", "RATE_UPLOADS")
 """Datasets that a person uploads: each keeps a worker busy for a while."""
 
+exports = _rate("exports", "RATE_EXPORTS")
+"""Datasets and drawings as files: each keeps a core busy for seconds."""
+
 sign_ins = _rate("attempts to sign in", "RATE_SIGN_INS")
 """By address, whatever the names: django-axes counts wrong passwords of one name."""
 

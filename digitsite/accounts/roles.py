@@ -19,6 +19,7 @@ class Capability(StrEnum):
     DRAW = "draw"  # the studio, own drawings
     LAUNCH_RUNS = "launch_runs"  # launch, cancel and resume own runs
     DOWNLOAD_MODELS = "download_models"
+    EXPORT_DATA = "export_data"  # datasets as files; all drawings: ADMINISTER
     SHARE = "share"  # make links by which people without an account draw
     REVIEW = "review"  # everybody's drawings, verdicts
     PROMOTE_MODELS = "promote_models"
@@ -27,7 +28,12 @@ class Capability(StrEnum):
 
 
 _DRAWER = frozenset({Capability.BROWSE, Capability.DRAW})
-_RESEARCHER = _DRAWER | {Capability.LAUNCH_RUNS, Capability.DOWNLOAD_MODELS, Capability.SHARE}
+_RESEARCHER = _DRAWER | {
+    Capability.LAUNCH_RUNS,
+    Capability.DOWNLOAD_MODELS,
+    Capability.EXPORT_DATA,
+    Capability.SHARE,
+}
 _REVIEWER = _DRAWER | {Capability.REVIEW, Capability.SHARE}
 
 CAPABILITIES: dict[Role, frozenset[Capability]] = {

@@ -1,5 +1,7 @@
 """A person's drawings, and the page of one drawing."""
 
+from collections.abc import Callable
+
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -7,11 +9,15 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from digitsite.accounts.access import requires
+from digitsite.accounts.rate import TooOften
 from digitsite.accounts.roles import Capability
+from digitsite.too_often import too_often
 from inference import drawing_life, selectors
+from inference.drawing_export import export_all, export_own
 from inference.drawing_pictures import digit_png
 from inference.models import Drawing
 from inference.services import readings
+from training.dataset_files import FORMATS
 
 PER_PAGE = 60
 
@@ -42,6 +48,7 @@ def my_drawings(request: HttpRequest) -> HttpResponse:
         "show": show,
         "tabs": [(key, label) for key, (label, _) in FILTERS.items()],
         "tally": selectors.tally(mine),
+        "formats": FORMATS,
     }
     return render(request, "inference/drawings.html", context)
 
@@ -67,6 +74,27 @@ def drawing_image(request: HttpRequest, pk: int) -> HttpResponse:
     image = digit_png(_visible(request, pk).image)
     headers = {"Cache-Control": "private, max-age=31536000, immutable"}
     return HttpResponse(image, content_type="image/png", headers=headers)
+
+
+@requires(Capability.DRAW)
+@require_safe
+def drawings_export(request: HttpRequest, format: str) -> HttpResponse:
+    """One's own drawings as a file."""
+    return _exported(export_own, request, format)
+
+
+@requires(Capability.ADMINISTER)
+@require_safe
+def all_drawings_export(request: HttpRequest, format: str) -> HttpResponse:
+    """Everybody's."""
+    return _exported(export_all, request, format)
+
+
+def _exported(export: Callable, request: HttpRequest, format: str) -> HttpResponse:
+    try:
+        return export(format, by=request.user)
+    except TooOften as error:
+        return too_often(request, error)
 
 
 def _visible(request: HttpRequest, pk: int) -> Drawing:

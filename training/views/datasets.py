@@ -6,9 +6,13 @@ from django.utils.http import quote_etag
 from django.views.decorators.http import condition, require_safe
 
 from digitsite.accounts.access import requires
+from digitsite.accounts.rate import TooOften
 from digitsite.accounts.roles import Capability
+from digitsite.too_often import too_often
 from training import dataset_pictures
 from training.charts import class_histogram
+from training.dataset_export import export
+from training.dataset_files import FORMATS
 from training.dataset_rows import class_rows, listed_datasets
 from training.models import Dataset
 from training.services.datasets import DatasetUnreadable, load_digits
@@ -34,12 +38,24 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
         {
             "dataset": found,
             "splits": class_rows(found),
+            "formats": FORMATS,
             "histogram": class_histogram(found.class_counts),
             "parents": found.parents.all(),
             "children": found.children.order_by("pk"),
             "runs": found.runs.select_related("owner").order_by("-pk")[:5],
         },
     )
+
+
+@require_safe
+@requires(Capability.EXPORT_DATA)
+def dataset_export(request: HttpRequest, pk: int, format: str) -> HttpResponse:
+    """?split=train or test; both without."""
+    found = get_object_or_404(Dataset, pk=pk)
+    try:
+        return export(found, format, request.GET.get("split"), by=request.user)
+    except TooOften as error:
+        return too_often(request, error)
 
 
 @require_safe
