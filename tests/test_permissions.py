@@ -84,6 +84,8 @@ TABLE = [
     Row("token_revoke", SIGNED_IN, lambda w: {"pk": 0}, method="post", ok=_statuses(404)),
     Row("datasets", Capability.BROWSE),
     Row("dataset", Capability.BROWSE, _dataset),
+    Row("dataset_insight", Capability.BROWSE, _dataset),
+    Row("dataset_class", Capability.BROWSE, lambda w: _picture(w) | {"digit": 1}),
     Row("dataset_image", Capability.BROWSE, lambda w: _picture(w) | {"index": 0}),
     Row("dataset_mean", Capability.BROWSE, lambda w: _picture(w) | {"digit": 1}),
     Row("dataset_sheet", Capability.BROWSE, lambda w: _picture(w) | {"digit": 1}),

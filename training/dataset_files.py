@@ -33,7 +33,7 @@ class Format:
 FORMATS: dict[str, Format] = {
     "npz": Format("NumPy", "Arrays for np.load", "npz", "application/zip"),
     "zip": Format("PNG images", "A folder for each digit", "zip", "application/zip"),
-    "jsonl": Format("JSON Lines", "One object for each image", "jsonl", "application/jsonl"),
+    "jsonl": Format("JSON Lines", "One object a line", "jsonl", "application/jsonl"),
 }
 
 

@@ -1,5 +1,6 @@
 """Pictures of a dataset: one image, the mean of a class, a sheet of samples, as PNG bytes."""
 
+import base64
 import io
 
 import numpy as np
@@ -31,14 +32,6 @@ def image_png(digits: Digits, split: str, index: int) -> bytes:
     return png(of_split[index])
 
 
-def mean_png(digits: Digits, split: str, digit: int) -> bytes:
-    """The mean of all images of a class, 28 x 28, grey; black if the class is empty."""
-    of_class = _of_class(digits, split, digit)
-    if not len(of_class):
-        return png(np.zeros((28, 28), np.uint8))
-    return png(np.rint(of_class.mean(axis=0)).astype(np.uint8))
-
-
 def sheet_png(digits: Digits, split: str, digit: int) -> bytes:
     """Samples of a class, 2 rows of 20, 560 x 56, grey.
 
@@ -60,6 +53,11 @@ def _of_class(digits: Digits, split: str, digit: int) -> np.ndarray:
         raise NoSuchImage(f"There is no digit {digit}.")
     of_split = images(digits, split)
     return of_split[getattr(digits, f"{split}_labels") == digit]
+
+
+def data_uri(grey: np.ndarray) -> str:
+    """(H, W) uint8 as the address of an image inside a page."""
+    return f"data:image/png;base64,{base64.b64encode(png(grey)).decode()}"
 
 
 def png(grey: np.ndarray) -> bytes:

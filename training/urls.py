@@ -5,6 +5,12 @@ from training.views import analyses, comparison, datasets, evaluations, runs, sw
 urlpatterns = [
     path("datasets/", datasets.datasets, name="datasets"),
     path("datasets/<int:pk>/", datasets.dataset, name="dataset"),
+    path("datasets/<int:pk>/insight/", datasets.dataset_insight, name="dataset_insight"),
+    path(
+        "datasets/<int:pk>/<str:split>/digits/<int:digit>/",
+        datasets.dataset_class,
+        name="dataset_class",
+    ),
     path(
         "datasets/<int:pk>/<str:split>/<int:index>.png",
         datasets.dataset_image,

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tests.training.ml.synthetic import synthetic_digits
-from training.dataset_pictures import NoSuchImage, image_png, mean_png, sheet_png
+from training.dataset_pictures import NoSuchImage, image_png, sheet_png
 from training.ml.digits import Digits
 
 
@@ -38,17 +38,6 @@ def test_an_index_outside_the_split_is_refused_with_the_range(index):
 def test_an_unknown_split_is_refused(split):
     with pytest.raises(NoSuchImage, match="train and test"):
         image_png(synthetic_digits(), split, 0)
-
-
-def test_the_mean_is_over_the_class_only_and_rounded():
-    digits = one_class([10, 21, 200])
-    digits.train_labels[2] = 4
-    assert np.unique(pixels(mean_png(digits, "train", 3))).tolist() == [16]  # 15.5, to even
-    assert np.unique(pixels(mean_png(digits, "train", 4))).tolist() == [200]
-
-
-def test_the_mean_of_an_empty_class_is_black():
-    assert not pixels(mean_png(one_class([9]), "train", 7)).any()
 
 
 def test_a_sheet_spreads_over_the_whole_class_in_order():

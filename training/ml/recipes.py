@@ -52,9 +52,7 @@ _FAST = Hyperparameters(
     validation_share=0.03,
 )
 
-_BALANCED = _FAST.model_copy(
-    update={"filters": 24, "dense_units": 128, "epochs": 4, "shift": 2.0}
-)
+_BALANCED = _FAST.model_copy(update={"filters": 24, "dense_units": 128, "epochs": 4, "shift": 2.0})
 
 _BEST = Hyperparameters(
     architecture="deep",

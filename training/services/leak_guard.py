@@ -59,7 +59,8 @@ def screen(
     yet, say. A training image in several is reported with the first.
 
     The report is JSON:
-        checked   [{"name", "dataset" or null, "images"}] what was looked at
+        checked   [{"name", "dataset" or null, "images", "exact", "near"}] what was looked at, and
+                  how many training images were left out for being in it
         unreadable [names] of datasets whose files could not be read, and so were not
         exact, near   how many training images were left out for either reason
         relabelled    how many of them had another label here than in the set's own test split
@@ -86,10 +87,7 @@ def screen(
         digits.train_labels[matches.left[own]] != digits.test_labels[matches.right[own]]
     ).sum()
     report = {
-        "checked": [
-            {"name": judge.name, "dataset": judge.dataset, "images": len(judge.images)}
-            for judge in judges
-        ],
+        "checked": _checked(judges, matches),
         "unreadable": unreadable,
         "exact": int(matches.exact.sum()),
         "near": int((~matches.exact).sum()),
@@ -122,8 +120,27 @@ def _judges(
     return judges, unreadable
 
 
+def _checked(judges: list[_Judge], matches: leaks.Matches) -> list[dict]:
+    of_judge = np.searchsorted(_starts(judges), matches.right, "right") - 1
+    return [
+        {
+            "name": judge.name,
+            "dataset": judge.dataset,
+            "images": len(judge.images),
+            "exact": int((matches.exact & (of_judge == place)).sum()),
+            "near": int((~matches.exact & (of_judge == place)).sum()),
+        }
+        for place, judge in enumerate(judges)
+    ]
+
+
+def _starts(judges: list[_Judge]) -> np.ndarray:
+    """Where each judge's images begin among all of them, and where the last ones end."""
+    return np.cumsum([0] + [len(judge.images) for judge in judges])
+
+
 def _examples(digits: Digits, matches: leaks.Matches, judges: list[_Judge]) -> list[dict]:
-    starts = np.cumsum([0] + [len(judge.images) for judge in judges])
+    starts = _starts(judges)
     shown = np.argsort(~matches.exact, kind="stable")[:EXAMPLES]
     examples = []
     for position in shown:

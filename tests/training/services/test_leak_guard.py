@@ -42,7 +42,9 @@ def test_a_clean_set_passes_unchanged():
     assert screened.digits is digits
     assert screened.kept_train_indices.tolist() == list(range(256))
     assert (screened.report["exact"], screened.report["near"]) == (0, 0)
-    assert screened.report["checked"] == [{"name": OWN_TEST, "dataset": None, "images": 64}]
+    assert screened.report["checked"] == [
+        {"name": OWN_TEST, "dataset": None, "images": 64, "exact": 0, "near": 0}
+    ]
 
 
 def test_training_images_of_its_own_test_split_are_left_out_of_training():
@@ -53,6 +55,7 @@ def test_training_images_of_its_own_test_split_are_left_out_of_training():
     assert screened.kept_train_indices.tolist() == list(range(256))
     report = screened.report
     assert (report["exact"], report["near"]) == (1, 1)
+    assert [(row["exact"], row["near"]) for row in report["checked"]] == [(1, 1)]
     pairs = [(pair["train"], pair["kind"], pair["index"]) for pair in report["examples"]]
     assert pairs == [(256, "exact", 7), (257, "near", 9)]
 
@@ -63,7 +66,14 @@ def test_the_test_splits_of_other_datasets_are_looked_at():
     screened = screen(with_train(synthetic_digits(1), leaked))
     assert 256 not in screened.kept_train_indices
     checked = screened.report["checked"]
-    assert checked[1] == {"name": "Frozen v1, test split", "dataset": other.pk, "images": 64}
+    assert checked[1] == {
+        "name": "Frozen v1, test split",
+        "dataset": other.pk,
+        "images": 64,
+        "exact": 1,
+        "near": screened.report["near"],
+    }
+    assert (checked[0]["exact"], checked[0]["near"]) == (0, 0)
     pair = screened.report["examples"][0]
     assert (pair["train"], pair["kind"], pair["against"], pair["index"]) == (256, "exact", 1, 3)
 

@@ -1,13 +1,17 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from django.core.files.storage import default_storage
 from django.urls import reverse
 
 from digitsite.accounts.roles import Role
-from tests.factories import make_dataset, make_run, make_user
+from tests.factories import make_dataset, make_run, make_succeeded_run, make_user
+from tests.training.ml.synthetic import synthetic_digits
+from training.ml.digits import Digits
 from training.services import datasets as dataset_service
+from training.services.leak_guard import screen
 
 pytestmark = pytest.mark.django_db
 
@@ -159,3 +163,145 @@ def test_training_from_a_dataset_chooses_it_on_the_form(client):
     form = client.get(link).content.decode()
     assert re.search(rf'<option value="{chosen.pk}"\s+selected', form)
     assert client.get(f"{reverse('run_new')}?dataset=9999").status_code == 404
+
+
+def html(client, name: str, *args, query: str = "") -> str:
+    response = client.get(reverse(name, args=args) + query)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_the_ink_comes_when_asked_for_and_is_on_the_page_from_then_on(drawer_client):
+    dataset = make_dataset(seed=31)
+    insight = reverse("dataset_insight", args=[dataset.pk])
+    assert f'hx-get="{insight}"' in html(drawer_client, "dataset", dataset.pk)
+    part = html(drawer_client, "dataset_insight", dataset.pk)
+    figure = json.loads(re.search(r'id="figure-ink"[^>]*>(.*?)</script>', part).group(1))
+    assert [trace["name"] for trace in figure["data"]] == ["Training", "Test"]
+    for trace in figure["data"]:
+        assert sum(trace["y"]) == pytest.approx(100, abs=0.1)
+    page = html(drawer_client, "dataset", dataset.pk)
+    assert "figure-ink" in page
+    assert "hx-get" not in page.split("<main")[1]
+
+
+def test_what_changed_against_the_parent_is_counted_and_shown(drawer_client):
+    digits = synthetic_digits(32)
+    labels = digits.train_labels.copy()
+    labels[0] = (labels[0] + 1) % 10
+    new = synthetic_digits(33, train=12, test=0)
+    newer = Digits(
+        np.concatenate([digits.train_images[:250], new.train_images]),
+        np.concatenate([labels[:250], new.train_labels]),
+        digits.test_images,
+        digits.test_labels,
+    )
+    parent = make_dataset(seed=32)
+    values = {"name": "Blocks", "kind": "upload", "source": "made for a test"}
+    child = dataset_service.add_dataset(newer, **values, parents=[parent])
+    part = html(drawer_client, "dataset_insight", child.pk)
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", part))
+    assert "What changed against Blocks v1 made from it" in text
+    assert part.count(" changes--") == 3  # of four kinds
+    tallies = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", part))
+    assert tallies == {
+        "added": "12",
+        "removed": "6",
+        "relabelled": "1",
+        "moved between splits": "0",
+        "the same": str(249 + 64),
+    }
+    assert re.search(rf"<s>{digits.train_labels[0]}</s> → <strong>{labels[0]}</strong>", part)
+    assert part.count("data:image/png;base64,") == 12 + 6 + 1
+
+
+def test_the_version_before_is_compared_though_it_is_no_parent(drawer_client):
+    first, second = make_dataset(seed=34), make_dataset(seed=35)
+    part = html(drawer_client, "dataset_insight", second.pk)
+    assert "the version before" in part
+    page = html(drawer_client, "dataset", second.pk)
+    assert '<strong aria-current="page">v2</strong>' in page
+    assert re.search(rf'href="{reverse("dataset", args=[first.pk])}"[^>]*>v1</a>', page)
+
+
+def test_a_lost_file_of_the_parent_is_explained(drawer_client):
+    parent, child = make_dataset(seed=80), make_dataset(seed=81)
+    default_storage.delete(parent.file.name)
+    dataset_service._load.cache_clear()
+    assert "callout--error" in html(drawer_client, "dataset_insight", child.pk)
+
+
+def test_every_image_of_a_class_page_by_page(drawer_client):
+    digits = synthetic_digits(36, train=2000, test=10)
+    dataset = make_dataset(seed=36, train=2000, test=10)
+    places = np.flatnonzero(digits.train_labels == 4).tolist()
+    found = []
+    for number in (1, 2):
+        page = html(drawer_client, "dataset_class", dataset.pk, "train", 4, query=f"?page={number}")
+        found += [int(place) for place in re.findall(r">#(\d+)<", page)]
+        assert page.count("data:image/png;base64,") == len(re.findall(r">#(\d+)<", page)) <= 120
+    assert found == places[:240]
+    link = reverse("dataset_class", args=[dataset.pk, "train", 4])
+    assert link in html(drawer_client, "dataset", dataset.pk)
+
+
+@pytest.mark.parametrize(("split", "digit"), [("validation", 1), ("train", 10)])
+def test_a_class_that_is_not_there_is_404(drawer_client, split, digit):
+    url = reverse("dataset_class", args=[make_dataset().pk, split, digit])
+    assert drawer_client.get(url).status_code == 404
+
+
+def test_what_the_leak_guard_left_out_is_shown_in_pairs(drawer_client):
+    clean = synthetic_digits(37)
+    dimmed = (clean.test_images[9] * 0.8).astype(np.uint8)
+    leaking = Digits(
+        np.concatenate([clean.train_images, clean.test_images[7:8], dimmed[None]]),
+        np.concatenate([clean.train_labels, clean.test_labels[7:8], clean.test_labels[9:10]]),
+        clean.test_images,
+        clean.test_labels,
+    )
+    screened = screen(leaking)
+    dataset = dataset_service.add_dataset(
+        screened.digits,
+        name="Guarded",
+        kind="upload",
+        source="made for a test",
+        report={"leaks": screened.report},
+    )
+    page = html(drawer_client, "dataset", dataset.pk)
+    assert "2 left out of training" in page
+    assert page.count("leak-pairs__images") == 2
+    assert "#256 in #7 of its own test split" in page
+    assert "#257 in #9 of its own test split" in page
+
+
+def test_a_report_from_before_counts_by_split_still_opens(drawer_client):
+    checked = [{"name": "its own test split", "dataset": None, "images": 64}]
+    report = {"checked": checked, "unreadable": [], "exact": 0, "near": 0, "examples": []}
+    dataset = make_dataset(seed=38, report={"leaks": report})
+    page = html(drawer_client, "dataset", dataset.pk)
+    assert "Nothing leaks" in page
+    assert '<th scope="col" class="number">Exact</th>' not in page
+
+
+def test_a_dataset_nobody_screened_says_so(drawer_client):
+    assert "Not checked" in html(drawer_client, "dataset", make_dataset(seed=39).pk)
+
+
+def test_evaluations_on_it_are_linked(drawer_client):
+    run = make_succeeded_run(evaluated=True)
+    page = html(drawer_client, "dataset", run.dataset_id)
+    assert reverse("evaluation", args=[run.evaluations.get().pk]) in page
+    assert f"Model {run.model_version}" in page
+
+
+def test_the_list_reads_no_images_once_the_means_are_known(drawer_client, monkeypatch):
+    dataset = make_dataset(seed=40)
+    address = reverse("dataset_mean", args=[dataset.pk, "train", 3])
+    first = drawer_client.get(address)
+
+    def unread(_dataset):
+        raise AssertionError("the images were read")
+
+    monkeypatch.setattr("training.services.dataset_insights.load_digits", unread)
+    assert drawer_client.get(address).content == first.content
