@@ -26,9 +26,11 @@ from training.analysis_api import router as analysis_router
 from training.api import router as training_router
 from training.ml.preprocess import DrawingError
 from training.services.analyses import AnalysisError
+from training.services.dataset_uploads import UploadError
 from training.services.evaluations import EvaluationError
 from training.services.runs import RunError
 from training.sweep_api import router as sweep_router
+from training.upload_api import router as upload_router
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", training_router)
+api.add_router("", upload_router)
 api.add_router("", analysis_router)
 api.add_router("", sweep_router)
 api.add_router("", inference_router)
@@ -117,6 +120,11 @@ def _model_unavailable(request, error) -> HttpResponse:
 @api.exception_handler(SnapshotError)
 def _conflict(request, error) -> HttpResponse:
     return _refuse(request, 409, "conflict", str(error))
+
+
+@api.exception_handler(UploadError)
+def _upload(request, error: UploadError) -> HttpResponse:
+    return _refuse(request, 422, "invalid", str(error))
 
 
 @api.exception_handler(GateRefused)

@@ -14,6 +14,7 @@ django_application = get_asgi_application()
 from fastapi import FastAPI  # noqa: E402
 from fastapi.middleware.cors import CORSMiddleware  # noqa: E402
 
+from digitsite.body_cap import BodyCap  # noqa: E402
 from digitsite.database_threads import close_database_threads  # noqa: E402
 from digitsite.gate import CALLER_KEY, Gate  # noqa: E402
 from digitsite.quick_predict import QuickPredict  # noqa: E402
@@ -43,7 +44,7 @@ def build() -> QuickPredict:
         STUDIO_PREFIX,
         username_of=lambda request: request.scope[CALLER_KEY].name,
     )
-    site.mount("/", django_application)
+    site.mount("/", BodyCap(django_application))
     return QuickPredict(Gate(site, prefix=STUDIO_PREFIX))
 
 

@@ -41,7 +41,7 @@ SECTIONS: tuple[tuple[str, tuple[Link, ...]], ...] = (
                 "datasets",
                 "datasets",
                 Capability.BROWSE,
-                ("dataset", "snapshot", "snapshot_new"),
+                ("dataset", "snapshot", "snapshot_new", "upload_new", "upload"),
             ),
             Link(
                 "Runs",

@@ -28,6 +28,7 @@ from tests.inference.rows import (
     make_share_link,
     make_version,
 )
+from training.models import DatasetUpload
 from training.services import runs
 
 EVERYBODY = "everybody"
@@ -168,6 +169,15 @@ TABLE = [
     Row("drawing", Capability.REVIEW, lambda w: {"pk": w.drawing.pk}),
     Row("drawing_image", Capability.REVIEW, lambda w: {"pk": w.drawing.pk}),
     Row("drawing", Capability.DRAW, lambda w: {"pk": w.own_drawing.pk}),
+    Row("upload_new", Capability.LAUNCH_RUNS),
+    Row("upload_new", Capability.LAUNCH_RUNS, method="post", ok=_statuses(422)),
+    Row("upload", Capability.LAUNCH_RUNS, lambda w: {"pk": w.upload.pk}),
+    Row(
+        "upload_report",
+        Capability.LAUNCH_RUNS,
+        lambda w: {"pk": w.upload.pk},
+        ok=_statuses(404),
+    ),
     Row("snapshot_new", Capability.LAUNCH_RUNS),
     Row("snapshot_new", Capability.LAUNCH_RUNS, method="post", ok=_statuses(422)),
     Row("snapshot", Capability.LAUNCH_RUNS, lambda w: {"pk": w.snapshot.pk}),
@@ -248,6 +258,7 @@ def _world(user) -> SimpleNamespace:
         link=link,
         own_link=make_share_link(user) if user else link,
         own_run=make_run(owner=user) if user else model.run,
+        upload=DatasetUpload.objects.create(name="Mine", files=[], status="done"),
         snapshot=Snapshot.objects.create(name="Drawings", mnist_share=0.7),
         sweep=(sweep := make_sweep()),
         own_sweep=make_sweep(owner=user) if user else sweep,
@@ -300,6 +311,9 @@ API: dict[tuple[str, str], tuple[Capability, frozenset[int]]] = {
     ("get", "/datasets"): (Capability.BROWSE, _statuses(200)),
     ("get", "/datasets/{pk}"): (Capability.BROWSE, _statuses(200)),
     ("get", "/datasets/{pk}/files/{format}"): (Capability.EXPORT_DATA, _statuses(200)),
+    ("post", "/datasets"): (Capability.LAUNCH_RUNS, _statuses(422)),
+    ("get", "/datasets/uploads/{pk}"): (Capability.LAUNCH_RUNS, _statuses(200)),
+    ("get", "/datasets/uploads/{pk}/left-out.csv"): (Capability.LAUNCH_RUNS, _statuses(200)),
     ("get", "/runs"): (Capability.BROWSE, _statuses(200)),
     ("post", "/runs"): (Capability.LAUNCH_RUNS, _statuses(201)),
     ("get", "/runs/{pk}"): (Capability.BROWSE, _statuses(200)),
@@ -368,6 +382,8 @@ def test_the_api_gives_everybody_what_the_table_says(role, with_token):
             "share-links": world.own_link.pk,
             "drawings": (world.drawing if "review" in route else world.own_drawing).pk,
         }.get(route.split("/")[1])
+        if route.startswith("/datasets/uploads/"):
+            pk = world.upload.pk
         format = "onnx" if "models" in route else "npz"
         path = route.format(pk=pk, number=world.model.number, format=format)
         response = getattr(client, method)(

@@ -1,9 +1,12 @@
 from django.urls import path
 
-from training.views import analyses, comparison, datasets, evaluations, runs, sweeps
+from training.views import analyses, comparison, datasets, evaluations, runs, sweeps, uploads
 
 urlpatterns = [
     path("datasets/", datasets.datasets, name="datasets"),
+    path("datasets/upload/", uploads.upload_new, name="upload_new"),
+    path("datasets/uploads/<int:pk>/", uploads.upload, name="upload"),
+    path("datasets/uploads/<int:pk>/left-out.csv", uploads.upload_report, name="upload_report"),
     path("datasets/<int:pk>/", datasets.dataset, name="dataset"),
     path("datasets/<int:pk>/insight/", datasets.dataset_insight, name="dataset_insight"),
     path(

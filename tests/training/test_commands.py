@@ -11,7 +11,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from digitsite.accounts.models import User
-from tests.factories import finish_run, make_dataset, make_run, make_succeeded_run
+from tests.factories import finish_run, make_dataset, make_run, make_succeeded_run, make_user
+from tests.training.ml.synthetic import synthetic_digits
+from tests.training.ml.uploads import material
 from training.models import Sweep, TrainingRun
 from training.services import datasets, evaluations
 from training.services.claims import claim_next
@@ -265,3 +267,23 @@ def test_evaluate_looks_into_the_errors_when_asked(capsys):
     assert "strong damage costs most: " in out
     assert "most suspicious labels: #" in out
     assert run.evaluations.get().analysis.status == "done"
+
+
+@pytest.mark.django_db
+def test_import_dataset_makes_a_dataset_of_files_and_lists_what_it_left_out(tmp_path, capsys):
+    digits = synthetic_digits(31, train=12, test=1)
+    lines = material.csv_bytes(digits.train_images, digits.train_labels).splitlines()
+    lines[2] = b"7,0"
+    path = tmp_path / "blocks.csv"
+    path.write_bytes(b"\n".join(lines))
+    call_command(
+        "import_dataset", str(path), name="Blocks", licence="CC0", user=make_user().username
+    )
+    said = capsys.readouterr().out
+    assert "Blocks v1: 11 training and 0 test images" in said
+    assert "blocks.csv, line 3: expected 785 values with commas, got 2" in said
+    call_command("import_dataset", str(path), name="Blocks")
+    assert "This content is a dataset already." in capsys.readouterr().out
+    path.write_bytes(b"none")
+    with pytest.raises(CommandError, match=r"blocks\.csv: expected a NumPy"):
+        call_command("import_dataset", str(path), name="Blocks")

@@ -119,6 +119,17 @@ def import_files(by: User | None, paths: Iterable[Path], texts: Texts) -> Datase
     return upload
 
 
+def left_out(upload: DatasetUpload) -> bytes | None:
+    """The whole list of what was left out, as CSV; None where there is none.
+
+    Raises OSError where the storage does not have it or is away.
+    """
+    if not upload.report_file:
+        return None
+    with upload.report_file.open("rb") as file:
+        return file.read()
+
+
 def import_upload(upload_id: int) -> None:
     """Read an upload that waits or whose reader is silent; any other stays as it is.
 
