@@ -24,6 +24,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def main() -> None:
     parser.add_argument("--recipe", default="fast")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        cookie = prepare(Path(folder), options.recipe)
+        cookie = prepare(Path(folder), options.recipe).session
         with web_process(Path(folder)) as address:
             browser, times, asked = measure(address, cookie, options.drawings)
     times.sort()
@@ -103,8 +104,16 @@ def verdict(figure: float, goal: float) -> str:
     return "" if figure < goal else f"  (goal missed: {goal} ms)"
 
 
-def prepare(folder: Path, recipe: str) -> str:
-    """A site with a model in production and a person signed in: the session's key."""
+@dataclass(frozen=True)
+class Prepared:
+    """session: the first person's; tokens: one of each person."""
+
+    session: str
+    tokens: list[str]
+
+
+def prepare(folder: Path, recipe: str, people: int = 1) -> Prepared:
+    """A site with an untrained model in production and people who may draw."""
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "digitsite.settings",
         "DIGITSITE_HOME": str(folder / "site"),
@@ -116,21 +125,24 @@ def prepare(folder: Path, recipe: str) -> str:
     import django
 
     django.setup()
-    from django.conf import settings
     from django.core.management import call_command
-    from django.test import Client
 
     from benchmarks.material.served_model import promote_files
     from digitsite.accounts.models import User
 
     call_command("migrate", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
-    promote_files(untrained(folder, recipe), people=1)
+    tokens = promote_files(untrained(folder, recipe), people)
+    return Prepared(session_of(User.objects.get(username="person-0")), tokens)
+
+
+def session_of(person) -> str:
+    """The value of the cookie with which a browser is signed in."""
+    from django.conf import settings
+    from django.test import Client
+
     client = Client()
-    client.force_login(
-        User.objects.get(username="person-0"),
-        backend="digitsite.accounts.backends.RoleBackend",
-    )
+    client.force_login(person, backend="digitsite.accounts.backends.RoleBackend")
     return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 

@@ -243,7 +243,7 @@ def _signed_in(role: Role | None):
     return client, user
 
 
-def _world(user) -> SimpleNamespace:
+def make_world(user) -> SimpleNamespace:
     """Rows of somebody else, and for people who are signed in rows of their own."""
     model = make_version(evaluated=True)
     misclassification = make_misclassification(model.run.evaluations.get())
@@ -292,7 +292,7 @@ def _complaint(row: Row, user, response) -> str:
 @pytest.mark.parametrize("role", ROLES)
 def test_everybody_gets_what_the_table_says(role):
     client, user = _signed_in(role)
-    world = _world(user)
+    world = make_world(user)
     complaints = []
     for row in TABLE:
         if user and row.name == "logout":
@@ -366,7 +366,7 @@ def test_every_api_route_is_in_the_table():
 @pytest.mark.parametrize("role", ROLES)
 def test_the_api_gives_everybody_what_the_table_says(role, with_token):
     client, user = _signed_in(role)
-    world = _world(user)
+    world = make_world(user)
     headers = {}
     if user and with_token:
         client = Client()

@@ -34,8 +34,8 @@ def measured_proof(folder: Path) -> dict[str, float]:
 def promote_files(folder: Path, people: int) -> list[str]:
     """Registers model.keras and model.onnx of `folder` and promotes them; Django is set up.
 
-    Makes that many people who may draw, and returns a token of each. Raises RegistrationRefused
-    when the two files are not the same network.
+    Makes the administrator `measurer` and that many people who may draw, and returns a token of
+    each of these. Raises RegistrationRefused when the two files are not the same network.
     """
     from django.contrib.auth.models import Group
 
@@ -43,6 +43,20 @@ def promote_files(folder: Path, people: int) -> list[str]:
     from digitsite.accounts.roles import Role
     from digitsite.accounts.tokens import create_token
     from inference.services.promotion import promote
+
+    admin = User.objects.create_superuser("measurer", password="only for the benchmark")
+    promote(register_files(folder, admin), by=admin, reason="to be measured")
+    group, _ = Group.objects.get_or_create(name=Role.DRAWER)
+    tokens = []
+    for number in range(people):
+        person = User.objects.create_user(f"person-{number}")
+        person.groups.add(group)
+        tokens.append(create_token(person, "benchmark")[1])
+    return tokens
+
+
+def register_files(folder: Path, owner):
+    """The two files as a model version of `owner`'s. Raises RegistrationRefused as above."""
     from training import storage
     from training.ml.data import Digits
     from training.ml.recipes import DEFAULT_RECIPE, RECIPES
@@ -50,12 +64,11 @@ def promote_files(folder: Path, people: int) -> list[str]:
     from training.services.claims import claim_run
     from training.services.datasets import add_dataset
 
-    admin = User.objects.create_superuser("measurer", password="only for the benchmark")
     labels = np.arange(100, dtype=np.uint8) % 10
     blank = np.zeros((100, 28, 28), np.uint8)
     digits = Digits(blank, labels, blank, labels)
     run = runs.create_run(
-        owner=admin,
+        owner=owner,
         dataset=add_dataset(digits, name="Blank", kind="upload", source="for a benchmark"),
         recipe=DEFAULT_RECIPE,
         hyperparameters=RECIPES[DEFAULT_RECIPE].hyperparameters,
@@ -75,14 +88,7 @@ def promote_files(folder: Path, people: int) -> list[str]:
     proof = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     outcomes.succeeded(claim, weights_digest="0" * 64, artifacts=artifacts, export_proof=proof)
     run.refresh_from_db()
-    promote(run.model_version, by=admin, reason="to be measured")
-    group, _ = Group.objects.get_or_create(name=Role.DRAWER)
-    tokens = []
-    for number in range(people):
-        person = User.objects.create_user(f"person-{number}")
-        person.groups.add(group)
-        tokens.append(create_token(person, "benchmark")[1])
-    return tokens
+    return run.model_version
 
 
 if __name__ == "__main__":

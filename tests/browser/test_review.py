@@ -6,7 +6,7 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from digitsite.accounts.roles import Role
-from inference.models import Drawing
+from inference.models import Drawing, ReviewHold
 from tests.factories import TEST_PASSWORD, make_user
 from tests.inference.rows import make_drawing, make_version
 
@@ -126,6 +126,25 @@ def test_a_chosen_filter_acts_at_once_and_stays_through_verdicts(
     expect(page.get_by_text("Nothing like that waits")).to_be_visible()
     page.get_by_label("Remove the filter").click()
     shown(page, queue[0])
+
+
+def test_two_people_settle_a_drawing_by_keyboard_each_blind_to_the_other(
+    live_server, open_page, rosa, queue, settings
+):
+    settings.REVIEWS_REQUIRED = 2
+    author = queue[0].author
+    for reviewer in (rosa, make_user(Role.REVIEWER, "vera")):
+        page = open_page(live_server.url + reverse("review"), reviewer)
+        shown(page, queue[0])
+        words = page.locator("main").inner_text()
+        assert author.username not in words
+        assert "rosa" not in words
+        page.keyboard.press("8")
+        shown(page, queue[1])
+        ReviewHold.objects.all().delete()  # as if that person had gone home
+        queue[0].refresh_from_db()
+        assert queue[0].status == ("pending" if reviewer == rosa else "corrected")
+    assert queue[0].settled_label == 8
 
 
 def test_touch_on_a_narrow_screen_needs_no_sideways_scrolling(live_server, open_page, rosa, queue):

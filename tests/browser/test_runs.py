@@ -19,7 +19,6 @@ from tests.factories import (
     make_dataset,
     make_run,
     make_running_run,
-    make_succeeded_run,
     make_user,
     record_epochs,
 )
@@ -29,7 +28,6 @@ from training.models import TrainingRun
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 WIDE = {"viewport": {"width": 1280, "height": 800}}
 BATCH = {"kind": "batch", "epoch": 1, "batch": 7, "batches": 9, "loss": 0.5, "accuracy": 0.75}
 
@@ -162,28 +160,3 @@ def test_an_error_in_a_folded_group_is_reached_by_keyboard(site, open_page, rosa
     page.keyboard.press("Enter")
     expect(page.get_by_label("Rotation")).to_be_focused()
     expect(page.get_by_label("Rotation")).to_have_attribute("aria-invalid", "true")
-
-
-@pytest.mark.parametrize("size", [PHONE, WIDE], ids=["phone", "wide"])
-def test_pages_fit_and_load_without_errors_under_the_content_security_policy(
-    site, open_page, rosa, size
-):
-    done = make_succeeded_run(owner=rosa, evaluated=True)
-    make_run(owner=rosa, note="a note without an end " * 9, status="cancelled")
-    evaluation = done.evaluations.get()
-    pages = [
-        reverse("runs"),
-        reverse("run_new"),
-        reverse("run", args=[done.pk]),
-        reverse("evaluation", args=[evaluation.pk]),
-        reverse("evaluation_cell", args=[evaluation.pk, 4, 4]),
-    ]
-    page = open_page(site + pages[0], rosa, **size)
-    problems = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda line: line.type == "error" and problems.append(line.text))
-    for path in pages:
-        page.goto(site + path, wait_until="networkidle")
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= size["viewport"]["width"], f"{path} is {width} px wide"
-    assert problems == []
