@@ -71,7 +71,7 @@ def test_runs_that_are_ticked_are_shown_side_by_side(live_server, open_page, ros
     expect_drawn(page, "figure-accuracy")
     assert problems == []
     heads = page.locator(".compare thead th")
-    expect(heads).to_have_text([re.compile(f"Run {run.pk}") for run in (first, second)])
+    expect(heads).to_have_text([re.compile(f"Run {run.pk}") for run in (second, first)])
 
 
 def test_every_promotion_is_a_round_in_the_chart_and_in_the_table(live_server, open_page, rosa):
