@@ -93,9 +93,9 @@ class Drawing(models.Model):
             # The order of the review queue (inference.review_queue), by itself and within each
             # thing it is filtered by, so that the first row is found without sorting. Not partial
             # indexes: SQLite would not use them, since Django passes the status as a parameter.
-            models.Index(
-                fields=("status", *_QUEUE, "device", "origin"), name="drawing_review_order"
-            ),
+            models.Index(fields=("status", *_QUEUE), name="drawing_review_order"),
+            models.Index(fields=("status", "origin", *_QUEUE), name="drawing_review_origin"),
+            models.Index(fields=("status", "device", *_QUEUE), name="drawing_review_device"),
             models.Index(
                 fields=("status", "label", *_QUEUE, "predicted_label"), name="drawing_review_label"
             ),

@@ -1,6 +1,8 @@
 """What waits for whom, in which order, and who is offered it: drawings and test images."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from digitsite.accounts.roles import Role
 from inference import review_queue
@@ -145,6 +147,40 @@ def test_a_hold_is_renewed_while_it_lasts(rosa):
     make_drawing()
     take_next(rosa)
     assert renew(rosa) is True
+
+
+FILTERS = [
+    QueueFilter(),
+    IMAGES,
+    QueueFilter(label=3),
+    QueueFilter(label=3, read=8),
+    QueueFilter(disagreeing=True),
+    QueueFilter(origin="upload"),
+    QueueFilter(device="touch"),
+    QueueFilter(author=1),
+]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="asks SQLite for its plans")
+@pytest.mark.parametrize("required", [1, 2])
+def test_no_question_of_the_queue_reads_all_drawings(version, rosa, settings, required):
+    settings.REVIEWS_REQUIRED = required
+    author = make_user(Role.DRAWER)
+    for number in range(60):
+        make_drawing(label=number % 10, model=version, author=author, margin=number / 60)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")  # now it knows that all of them wait
+        with CaptureQueriesContext(connection) as asked:
+            for wanted in FILTERS:
+                review_queue.next_for(rosa, wanted)
+                review_queue.count_left(rosa, wanted)
+            review_queue.next_decision(rosa)
+            review_queue.count_decisions(rosa)
+            review_queue.drawings_to_review()
+        for query in [one["sql"] for one in asked if one["sql"].startswith("SELECT")]:
+            cursor.execute(f"EXPLAIN QUERY PLAN {query}")
+            plan = [row[-1] for row in cursor.fetchall()]
+            assert not [step for step in plan if step.startswith("SCAN inference_drawing")], query
 
 
 class TestTwoReviewsRequired:
