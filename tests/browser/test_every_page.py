@@ -16,9 +16,9 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 LONG = "a note without an end " * 9
 NOT_PAGES = {
     *("dataset_image", "dataset_mean", "dataset_sheet", "drawing_image"),
-    *("run_live", "run_events", "run_tensorboard", "evaluation_why", "model_download", "healthz"),
-    "draw",  # needs the studio beside Django: tests/browser/test_studio.py
-    "shared",
+    *("dataset_export", "drawings_export", "all_drawings_export", "model_download"),
+    *("run_events", "run_tensorboard", "run_live", "dataset_insight", "evaluation_why"),
+    *("healthz", "shared"),
 }
 
 
