@@ -41,7 +41,8 @@ def upload(client, file=None, **fields):
 
 
 def test_an_upload_leads_to_its_page_and_to_a_dataset_that_can_be_trained_on(client):
-    answer = upload(client, archive({"<script>/a.png": b"", "0/b.png": b"nothing"}))
+    bad = archive({"<script>/a.png": b"", "0/b.png": b"nothing"})
+    answer = upload(client, bad, description="Twenty blocks, <i>mine</i>")
     found = DatasetUpload.objects.get()
     assert (answer.status_code, answer["Location"]) == (302, reverse("upload", args=[found.pk]))
     page = client.get(answer["Location"]).content.decode()
@@ -57,6 +58,11 @@ def test_an_upload_leads_to_its_page_and_to_a_dataset_that_can_be_trained_on(cli
     assert "This is neither a PNG nor a JPEG picture" in page
     assert f"{reverse('run_new')}?dataset={found.dataset_id}" in page
     assert found.dataset in LaunchForm().fields["dataset"].queryset
+
+    page = client.get(reverse("dataset", args=[found.dataset_id])).content.decode()
+    assert "Twenty blocks, &lt;i&gt;mine&lt;/i&gt;" in page
+    assert "22 images read, 2 left out" in page
+    assert reverse("upload", args=[found.pk]) in page
 
     report = client.get(reverse("upload_report", args=[found.pk]))
     assert report["Content-Type"].startswith("text/csv")
