@@ -173,15 +173,18 @@ def parallel(names: Sequence[str], axes: Sequence[Axis]) -> Figure:
                 "range": [-0.25, len(axes) - 0.6],
                 "gridwidth": 2,
             },
-            "yaxis": {"visible": False, "range": [-0.08, 1.08]},
+            "yaxis": {"visible": False, "range": [-0.08, 1.12]},
             "annotations": [
                 {
                     "x": place,
                     "y": height,
                     "text": text,
                     "showarrow": False,
+                    # Beside its axis and above its point, where no flat line strikes it through.
                     "xanchor": "left",
-                    "xshift": 7,
+                    "xshift": 4,
+                    "yanchor": "bottom",
+                    "yshift": 2,
                     "font": {"size": 11},
                 }
                 for place, axis in enumerate(axes)
