@@ -14,9 +14,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 LONG = "a note without an end " * 9
+# Pictures, files, streams and parts of pages: a browser would save or not end them.
 NOT_PAGES = {
     *("dataset_image", "dataset_mean", "dataset_sheet", "drawing_image"),
     *("dataset_export", "drawings_export", "all_drawings_export", "model_download"),
+    "upload_report",
     *("run_events", "run_tensorboard", "run_live", "dataset_insight", "evaluation_why"),
     *("healthz", "shared"),
 }
