@@ -24,6 +24,7 @@ from inference.share_api import router as share_router
 from inference.snapshot_api import router as snapshot_router
 from training.analysis_api import router as analysis_router
 from training.api import router as training_router
+from training.dataset_api import router as dataset_router
 from training.ml.preprocess import DrawingError
 from training.services.analyses import AnalysisError
 from training.services.dataset_uploads import UploadError
@@ -45,6 +46,7 @@ api = NinjaAPI(
 )
 api.add_router("", training_router)
 api.add_router("", upload_router)
+api.add_router("", dataset_router)
 api.add_router("", analysis_router)
 api.add_router("", sweep_router)
 api.add_router("", inference_router)

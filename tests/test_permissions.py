@@ -310,6 +310,7 @@ def test_everybody_gets_what_the_table_says(role):
 API: dict[tuple[str, str], tuple[Capability, frozenset[int]]] = {
     ("get", "/datasets"): (Capability.BROWSE, _statuses(200)),
     ("get", "/datasets/{pk}"): (Capability.BROWSE, _statuses(200)),
+    ("get", "/datasets/{pk}/changes"): (Capability.BROWSE, _statuses(404)),  # an original
     ("get", "/datasets/{pk}/files/{format}"): (Capability.EXPORT_DATA, _statuses(200)),
     ("post", "/datasets"): (Capability.LAUNCH_RUNS, _statuses(422)),
     ("get", "/datasets/uploads/{pk}"): (Capability.LAUNCH_RUNS, _statuses(200)),

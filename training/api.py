@@ -21,7 +21,19 @@ from training.starting_points import fine_tuning_of, starting_point
 router = Router()
 
 
+class LeaksOut(Schema):
+    """Training images that were left out for being in a test split, exactly or nearly."""
+
+    exact: int
+    near: int
+    relabelled: int
+    checked: list[dict[str, Any]]
+    unreadable: list[str]
+
+
 class DatasetOut(Schema):
+    """`leaks` is null where nobody looked for them."""
+
     id: int
     name: str
     version: int
@@ -32,7 +44,17 @@ class DatasetOut(Schema):
     class_counts: dict[str, list[int]]
     licence: str
     source: str
+    parents: list[int]
+    leaks: LeaksOut | None
     created_at: datetime
+
+    @staticmethod
+    def resolve_parents(dataset: Dataset) -> list[int]:
+        return sorted(parent.pk for parent in dataset.parents.all())
+
+    @staticmethod
+    def resolve_leaks(dataset: Dataset) -> dict | None:
+        return dataset.report.get("leaks")
 
 
 class RunOut(Schema):
@@ -156,7 +178,7 @@ class RunFilter(Schema):
 @router.get("/datasets", response=list[DatasetOut], auth=may(Capability.BROWSE), tags=["datasets"])
 @paginate(LimitOffsetPagination)
 def list_datasets(request: HttpRequest):
-    return Dataset.objects.all()
+    return Dataset.objects.prefetch_related("parents")
 
 
 @router.get(

@@ -12,6 +12,7 @@ from tests.training.ml.synthetic import synthetic_digits
 from training import dataset_files, zip_stream
 from training.dataset_files import file_parts
 from training.ml.digits import Digits, load_npz
+from training.ml.uploads import LocalFile, read_upload
 
 
 def whole(digits: Digits, format: str, split: str | None = None, about: str = "") -> io.BytesIO:
@@ -93,3 +94,23 @@ def test_nothing_is_built_in_memory(digits):
     assert first.startswith(b"PK")
     assert len(first) < 2000
     assert len(list(parts)) == 160
+
+
+@pytest.mark.parametrize("format", ["npz", "zip"])
+def test_the_upload_page_reads_an_export_as_the_same_set(digits, tmp_path, format):
+    path = tmp_path / f"digits.{format}"
+    path.write_bytes(whole(digits, format).getvalue())
+    contents = read_upload([LocalFile(path.name, path)])
+    assert contents.left_out == []
+    assert contents.had_splits
+    assert contents.digits.digest == digits.digest
+
+
+@pytest.mark.parametrize("format", ["npz", "zip"])
+def test_the_upload_page_reads_one_split_as_the_split_that_one_says(digits, tmp_path, format):
+    path = tmp_path / f"digits.{format}"
+    path.write_bytes(whole(digits, format, "train").getvalue())
+    read = read_upload([LocalFile(path.name, path)], alone="test").digits
+    np.testing.assert_array_equal(read.test_images, digits.train_images)
+    np.testing.assert_array_equal(read.test_labels, digits.train_labels)
+    assert not len(read.train_labels)

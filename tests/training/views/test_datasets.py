@@ -305,3 +305,37 @@ def test_the_list_reads_no_images_once_the_means_are_known(drawer_client, monkey
 
     monkeypatch.setattr("training.services.dataset_insights.load_digits", unread)
     assert drawer_client.get(address).content == first.content
+
+
+def test_the_api_tells_parents_leaks_and_changes(drawer_client):
+    first = make_dataset(seed=41)
+    digits = synthetic_digits(41)
+    grown = Digits(
+        np.concatenate([digits.train_images, digits.train_images[:3]]),
+        np.concatenate([digits.train_labels, digits.train_labels[:3]]),
+        digits.test_images,
+        digits.test_labels,
+    )
+    screened = screen(grown, against=[])
+    second = dataset_service.add_dataset(
+        screened.digits,
+        name="Other",
+        kind="upload",
+        source="made for a test",
+        parents=[first],
+        report={"leaks": screened.report},
+    )
+    told = drawer_client.get(f"/api/v1/datasets/{second.pk}").json()
+    assert told["parents"] == [first.pk]
+    assert told["leaks"]["exact"] == 0
+    assert "examples" not in told["leaks"]
+    assert drawer_client.get(f"/api/v1/datasets/{first.pk}").json()["leaks"] is None
+    answer = drawer_client.get(f"/api/v1/datasets/{second.pk}/changes").json()
+    assert answer["against"] == first.pk
+    assert (sum(answer["train"]["added"]), sum(answer["train"]["again"])) == (3, 3)
+    assert sum(answer["test"]["same"]) == 64
+    refused = drawer_client.get(f"/api/v1/datasets/{first.pk}/changes")
+    assert refused.status_code == 404
+    assert "it is an original" in refused.json()["error"]["message"]
+    refused = drawer_client.get(f"/api/v1/datasets/{second.pk}/changes?against={second.pk}")
+    assert f"{first.pk} (Blocks v1)" in refused.json()["error"]["message"]
