@@ -44,6 +44,7 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
         "parents": found.parents.all(),
         "children": found.children.order_by("pk"),
         "versions": dataset_page.versions(found),
+        "upload": found.uploads.filter(is_new=True).first(),
         "leaks": dataset_page.leaks(found),
         "insight": dataset_page.insight(found) if is_known else None,
         "runs": found.runs.select_related("owner").order_by("-pk")[:5],

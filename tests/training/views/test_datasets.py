@@ -10,6 +10,7 @@ from digitsite.accounts.roles import Role
 from tests.factories import make_dataset, make_run, make_succeeded_run, make_user
 from tests.training.ml.synthetic import synthetic_digits
 from training.ml.digits import Digits
+from training.models import DatasetUpload
 from training.services import datasets as dataset_service
 from training.services.leak_guard import screen
 
@@ -339,3 +340,15 @@ def test_the_api_tells_parents_leaks_and_changes(drawer_client):
     assert "it is an original" in refused.json()["error"]["message"]
     refused = drawer_client.get(f"/api/v1/datasets/{second.pk}/changes?against={second.pk}")
     assert f"{first.pk} (Blocks v1)" in refused.json()["error"]["message"]
+
+
+def test_what_an_upload_left_out_is_linked_for_those_who_may_open_it(client):
+    dataset = make_dataset(seed=42)
+    upload = DatasetUpload.objects.create(
+        name="Blocks", files=[], status="done", dataset=dataset, is_new=True
+    )
+    link = reverse("upload", args=[upload.pk])
+    client.force_login(make_user(Role.RESEARCHER))
+    assert link in html(client, "dataset", dataset.pk)
+    client.force_login(make_user(Role.DRAWER))
+    assert link not in html(client, "dataset", dataset.pk)
