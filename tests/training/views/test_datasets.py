@@ -272,8 +272,8 @@ def test_what_the_leak_guard_left_out_is_shown_in_pairs(drawer_client):
     page = html(drawer_client, "dataset", dataset.pk)
     assert "2 left out of training" in page
     assert page.count("leak-pairs__images") == 2
-    assert "#256 in #7 of its own test split" in page
-    assert "#257 in #9 of its own test split" in page
+    assert "#256 is #7 of its own test split" in page
+    assert "#257 is #9 of its own test split" in page
 
 
 def test_a_report_from_before_counts_by_split_still_opens(drawer_client):
