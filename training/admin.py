@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from training.models import Dataset, EpochMetric, Evaluation, RunEvent, TrainingRun
+from training.models import Dataset, DatasetUpload, EpochMetric, Evaluation, RunEvent, TrainingRun
 from training.services.runs import RunError, request_cancel, resume_run
 
 
@@ -43,6 +43,18 @@ class DatasetAdmin(ReadOnly, admin.ModelAdmin):
     @admin.display(description="Digest", ordering="digest")
     def digest_start(self, dataset: Dataset) -> str:
         return dataset.digest[:12]
+
+
+@admin.register(DatasetUpload)
+class DatasetUploadAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("__str__", "name", "owner", "status", "dataset", "created_at", "finished_at")
+    list_filter = ("status",)
+    list_select_related = ("owner", "dataset")
+    search_fields = ("name", "owner__username", "error")
+    date_hierarchy = "created_at"
+
+    def view_on_site(self, obj) -> str:
+        return reverse("upload", args=[obj.pk])
 
 
 class EpochMetricInline(ReadOnly, admin.TabularInline):

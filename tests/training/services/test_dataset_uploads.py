@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from django.core.files.storage import default_storage
+from django.core.files.storage import InMemoryStorage, default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.utils import timezone
 
@@ -143,7 +143,7 @@ def test_the_whole_report_is_a_file_and_harms_no_spreadsheet():
     assert upload.report["kinds"] == [
         {"reason": "expected a folder 0 to 9 directly above the picture", "count": 151}
     ]
-    lines = upload.report_file.open().read().decode().splitlines()
+    lines = dataset_uploads.left_out(upload).decode().splitlines()
     assert len(lines) == 152
     assert lines[0] == "file,place,reason"
     assert lines[1].startswith("a.zip,\"'=HYPERLINK")
@@ -279,3 +279,18 @@ def test_a_run_on_data_without_a_test_split_is_judged_on_mnist_or_on_what_it_lea
     mnist = make_dataset(seed=2, name="MNIST", kind=Dataset.Kind.MNIST)
     other = evaluation()
     assert (other.dataset, other.split) == (mnist, "test")
+
+
+def test_a_storage_that_is_no_disk_will_do(settings, monkeypatch):
+    def no_path(*_):
+        raise NotImplementedError
+
+    monkeypatch.setattr(InMemoryStorage, "_relative_path", lambda self, name: name)
+    monkeypatch.setattr(InMemoryStorage, "path", no_path)
+    memory = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
+    settings.STORAGES = settings.STORAGES | {"default": memory}
+    upload = imported()
+    assert upload.dataset.digest == DIGITS.digest
+    assert not upload.files_stored
+    assert not default_storage.exists(upload.files[0]["stored"])
+    assert default_storage.exists(f"datasets/{DIGITS.digest}.npz")
