@@ -144,20 +144,36 @@ def _session_redis(tmp_path_factory) -> Iterator[str]:
         yield url
 
 
+@contextlib.contextmanager
+def broker_at(url: str) -> Iterator[None]:
+    """The Celery application points at `url`, and keeps no connection to any former broker."""
+    import kombu.pools
+
+    from digitsite.celery import app
+
+    def point_at(broker: str) -> None:
+        app.conf.broker_url = broker
+        # What publishes: queues, routes and producers are made anew, and so are the pools.
+        app.__dict__.pop("amqp", None)
+        app._after_fork()
+        kombu.pools.reset()
+
+    before = app.conf.broker_url
+    point_at(url)
+    try:
+        yield
+    finally:
+        point_at(before)
+
+
 @pytest.fixture
 def redis_url(_session_redis: str, settings) -> Iterator[str]:
     """The address of a real, empty Redis; the settings and the Celery application point at it."""
-    from digitsite.celery import app
-
     with redis.Redis.from_url(_session_redis) as client:
         client.flushall()
     settings.REDIS_URL = _session_redis
-    before = app.conf.broker_url
-    app.conf.broker_url = _session_redis
-    app._after_fork()  # forgets the connections to the former broker
-    yield _session_redis
-    app.conf.broker_url = before
-    app._after_fork()
+    with broker_at(_session_redis):
+        yield _session_redis
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.utils import timezone
 
-from tests.conftest import free_port, redis_server
+from tests.conftest import broker_at, free_port, redis_server
 from tests.factories import make_dataset, make_run
 from tests.workers import LONG, StartWorker, wait_for_epochs, wait_for_status, workers
 from training.services import keeper, runs
@@ -22,15 +22,10 @@ pytestmark = [
 @pytest.fixture
 def redis_port(settings):
     """A port for a Redis of this test's own, which settings and Celery point at."""
-    from digitsite.celery import app
-
     port = free_port()
-    before = app.conf.broker_url
-    settings.REDIS_URL = app.conf.broker_url = f"redis://127.0.0.1:{port}/0"
-    app._after_fork()
-    yield port
-    app.conf.broker_url = before
-    app._after_fork()
+    settings.REDIS_URL = f"redis://127.0.0.1:{port}/0"
+    with broker_at(settings.REDIS_URL):
+        yield port
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import pytest
 from django.test import TestCase
 
 from digitsite.accounts.roles import Role
+from tests.conftest import broker_at
 from tests.factories import (
     TINY,
     make_dataset,
@@ -40,10 +41,8 @@ def test_the_wake_up_goes_out_after_the_commit(sent):
 
 
 def test_a_run_is_created_although_redis_is_down(redis_url, settings):
-    from digitsite.celery import app
-
-    settings.REDIS_URL = app.conf.broker_url = "redis://127.0.0.1:1/0"
-    with TestCase.captureOnCommitCallbacks(execute=True):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    with broker_at(settings.REDIS_URL), TestCase.captureOnCommitCallbacks(execute=True):
         run = make_run()
 
     run.refresh_from_db()
