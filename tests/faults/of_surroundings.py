@@ -76,7 +76,7 @@ def redis_paused_at_submit(case: Case) -> None:
 @fault
 def message_five_times(case: Case) -> None:
     case.submit()
-    app = Celery(broker=case.site.redis_url)
+    app = Celery(broker=case.site.redis_url, set_as_current=False)
     app.conf.broker_transport_options = {"global_keyprefix": "digitsite:"}
     for _ in range(5):
         app.send_task("training.tasks.wake_trainer", queue="train", task_id=f"same-{case.run_id}")
